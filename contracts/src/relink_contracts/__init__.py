@@ -1,0 +1,1 @@
+"""The public promise of Relink: topics, events and their schemas."""

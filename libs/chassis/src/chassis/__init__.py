@@ -1,0 +1,1 @@
+"""The plumbing of every Relink service: consume, outbox, inbox, database, observe, run."""

@@ -1,0 +1,1 @@
+"""Accounting software behind one interface."""

@@ -1,0 +1,1 @@
+"""Connections, consent, tokens and the reconnect workflow."""

@@ -1,0 +1,1 @@
+"""Lists as read, and the automation rules that refer to them."""

@@ -1,0 +1,1 @@
+"""Items, holds and their publication, each exactly once."""

@@ -1,0 +1,1 @@
+"""Practice accounting software, identity provider and identity system."""
