@@ -1,0 +1,114 @@
+"""What every accounting software can do for us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from providers.models import (
+    Access,
+    Bill,
+    CallbackParams,
+    Document,
+    Grant,
+    ListName,
+    Organisation,
+    Published,
+    Reading,
+)
+
+
+@dataclass(frozen=True)
+class ProviderFacts:
+    """What differs between providers and is known before any call. Sources are in each adapter's README."""
+
+    display_name: str
+    lists: tuple[ListName, ...]
+    incremental_lists: frozenset[ListName]
+    """Lists that can be asked for what changed since a time; the others always come whole."""
+    supports_supplier_warning: bool
+    mobile: bool
+    access_margin: timedelta
+    """An access token with less than this left is replaced before it is used."""
+    refresh_grace: timedelta
+    """How long a refresh token still works after its successor was issued."""
+    idle_limit: timedelta
+    """How long a refresh token lives unused."""
+    longest_processing: timedelta
+    """A request that was sent has had its effect after this time, or never will."""
+
+
+class Provider(Protocol):
+    """One accounting software.
+
+    Every method that calls the provider may raise `Throttled` and `ProviderUnavailable`; those that bring an access
+    token also `TokenRejected`, `OrganisationGone` and `Refused`. Only `create_bill`, `attach` and `ensure_supplier`
+    raise `OutcomeUnknown`. Nothing is repeated in here: whoever calls knows whether it may wait.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def facts(self) -> ProviderFacts: ...
+
+    def authorise_url(self, state: str, code_challenge: str, redirect_uri: str, login_hint: str | None = None) -> str:
+        """Where the customer's browser goes to log in. `code_challenge` is the S256 form of the attempt's verifier."""
+        ...
+
+    async def exchange(
+        self, code: str, verifier: str, redirect_uri: str, callback_params: CallbackParams, now: datetime
+    ) -> Grant:
+        """Turn a login's code into a grant. Raises `GrantRefused`.
+
+        The code is spent, whatever becomes of the answer.
+        """
+        ...
+
+    async def refresh(self, refresh_token: str, now: datetime) -> Grant:
+        """A new grant for an old one's refresh token. Store what comes back before using it. Raises `GrantRefused`.
+
+        After `ProviderUnavailable` the provider may have rotated the token all the same.
+        """
+        ...
+
+    async def organisations(self, grant: Grant) -> list[Organisation]:
+        """The organisations the customer chose in the login that gave this grant."""
+        ...
+
+    async def revoke(self, grant: Grant) -> None:
+        """Give our access back. Done already counts as done."""
+        ...
+
+    async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:
+        """One list to its end; what changed since `modified_since`, where the facts say the list can tell.
+
+        Not a snapshot: an entry that changes while pages are read may be missed until the next reading.
+        """
+        ...
+
+    async def ensure_supplier(self, access: Access, name: str, key: str) -> str:
+        """The external id of the supplier of exactly this name, created if there is none. Safe to repeat."""
+        ...
+
+    async def create_bill(self, access: Access, bill: Bill, key: str, deadline: float) -> Published:
+        """Write the bill once. `key` is repeated only with the same bill; `deadline` is on `time.monotonic()`.
+
+        Past the deadline nothing is sent: `ProviderUnavailable("deadline_passed")`. A bill without `supplier_id` is
+        refused as `supplier_missing`. Two calls with the same reference and different keys may write two bills.
+        """
+        ...
+
+    async def find_bill(self, access: Access, bill: Bill) -> Published | None:
+        """The bill at the provider that carries our reference, or None.
+
+        None proves that nothing was written only once `longest_processing` has passed since the write's deadline.
+        """
+        ...
+
+    async def attach(self, access: Access, published: Published, document: Document) -> None:
+        """Put the file on the bill unless it is there already (the same name and size). Safe to repeat."""
+        ...
+
+
+Providers = Mapping[str, Provider]
