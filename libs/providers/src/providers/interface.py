@@ -38,6 +38,14 @@ class ProviderFacts:
     """A request that was sent has had its effect after this time, or never will."""
 
 
+class ListNotOffered(LookupError):
+    """Somebody asked for a list that is not in the provider's facts."""
+
+    def __init__(self, list_name: ListName) -> None:
+        self.list_name = list_name
+        super().__init__(f"there is no list of {list_name} here")
+
+
 class Provider(Protocol):
     """One accounting software.
 

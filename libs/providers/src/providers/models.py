@@ -92,6 +92,18 @@ class Entry:
     active: bool = True
 
 
+@dataclass
+class Cost:
+    """What reading has cost so far."""
+
+    calls: int = 0
+    bytes_received: int = 0
+
+    def add(self, bytes_received: int) -> None:
+        self.calls += 1
+        self.bytes_received += bytes_received
+
+
 @dataclass(frozen=True)
 class Reading:
     """One list, read to its end, and what that cost.
@@ -101,8 +113,7 @@ class Reading:
 
     entries: tuple[Entry, ...]
     is_full: bool
-    calls: int
-    bytes_received: int
+    cost: Cost
 
 
 @dataclass(frozen=True)

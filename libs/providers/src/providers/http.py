@@ -1,0 +1,118 @@
+"""One request to a provider, with every way it can fail translated."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+
+from providers.errors import OutcomeUnknown, Problem, ProviderError, ProviderUnavailable, Refused, Throttled
+from providers.models import Document, Published
+
+RETRY_AFTER_UNSAID = timedelta(seconds=60)
+NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+
+async def send(
+    http: httpx2.AsyncClient,
+    request: httpx2.Request,
+    *,
+    writes: bool,
+    auth: httpx2.BasicAuth | None = None,
+    deadline: float | None = None,
+) -> httpx2.Response:
+    """The provider's answer, whatever its status; `refuse_unusable` judges that.
+
+    `writes` says whether a lost answer leaves something in doubt. Past `deadline` (`time.monotonic()`) nothing is
+    sent, and waiting for a connection ends there too; what was sent before it may still be answered after it.
+    """
+    if deadline is not None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise ProviderUnavailable("deadline_passed")
+        timeout = request.extensions["timeout"]
+        request.extensions["timeout"] = timeout | {
+            phase: left if timeout[phase] is None else min(timeout[phase], left) for phase in ("connect", "pool")
+        }
+    try:
+        return await http.send(request, auth=auth)
+    except NOT_SENT as error:
+        raise ProviderUnavailable("connect", type(error).__name__) from error
+    except httpx2.TimeoutException as error:
+        raise lost("timeout", type(error).__name__, writes=writes) from error
+    except httpx2.RequestError as error:
+        raise lost("broken", type(error).__name__, writes=writes) from error
+
+
+def lost(symptom: str, detail: str = "", *, writes: bool) -> ProviderError:
+    """What an answer that cannot be used means: doubt after a write, nothing after a read."""
+    return OutcomeUnknown(symptom, detail) if writes else ProviderUnavailable(symptom, detail)
+
+
+def refuse_unusable(response: httpx2.Response, *, writes: bool) -> None:
+    """Raise for the statuses that mean the same at every provider: 429, 408, 5xx and redirects."""
+    status = response.status_code
+    if status == httpx2.codes.TOO_MANY_REQUESTS:
+        raise Throttled(retry_after(response))
+    if status >= httpx2.codes.INTERNAL_SERVER_ERROR or status == httpx2.codes.REQUEST_TIMEOUT:
+        raise lost("server_error", f"HTTP {status}", writes=writes)
+    if httpx2.codes.MULTIPLE_CHOICES <= status < httpx2.codes.BAD_REQUEST:
+        raise lost("unexpected", f"HTTP {status}", writes=writes)
+
+
+def retry_after(response: httpx2.Response) -> timedelta:
+    """The provider's own wait in whole seconds; a minute where it names none."""
+    said = response.headers.get("retry-after", "")
+    return timedelta(seconds=int(said)) if said.isdecimal() else RETRY_AFTER_UNSAID
+
+
+def parsed(response: httpx2.Response, *, writes: bool) -> Any:
+    """The body as JSON with every fraction a `Decimal`."""
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError as error:
+        raise lost("malformed", f"HTTP {response.status_code}", writes=writes) from error
+
+
+@contextmanager
+def well_formed(*, writes: bool) -> Iterator[None]:
+    """Reading an answer that is JSON, but not of the promised shape, is like getting none."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise lost("malformed", f"{type(error).__name__}: {error}", writes=writes) from error
+
+
+def parsed_if_json(response: httpx2.Response) -> Any:
+    """The body of a refusal as JSON, or None: gateways also answer in plain text and XML."""
+    try:
+        return json.loads(response.content, parse_float=Decimal)
+    except ValueError:
+        return None
+
+
+def json_number(amount: Decimal) -> float:
+    """The amount as both providers want it: a JSON number.
+
+    A float prints the digits it was made from as long as there are at most 15 of them; more is refused rather than
+    rounded quietly.
+    """
+    number = float(amount)
+    if Decimal(repr(number)) != amount:
+        raise Refused(Problem("value_invalid", "lines", f"{amount} has more digits than a JSON number keeps"))
+    return number
+
+
+def fitted_key(key: str, *, limit: int) -> str:
+    """The idempotency key as the provider takes it: itself, or its hash where it would be too long."""
+    return key if len(key) <= limit else hashlib.sha256(key.encode()).hexdigest()[:limit]
+
+
+def attachment_key(published: Published, document: Document) -> str:
+    """The key of one file on one bill: other content is another write."""
+    return f"{published.provider_reference}/{hashlib.sha256(document.content).hexdigest()}/{document.file_name}"

@@ -1,0 +1,1 @@
+"""Xero: OAuth 2.0 and the Accounting API 2.0."""

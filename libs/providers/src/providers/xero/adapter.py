@@ -1,0 +1,273 @@
+"""Xero behind our interface. Its table of references, look-ups and proofs is in the README beside this file."""
+
+import base64
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx2
+
+from providers.errors import OutcomeUnknown, Problem, Refused
+from providers.http import attachment_key, fitted_key, well_formed
+from providers.interface import ListNotOffered, ProviderFacts
+from providers.models import (
+    Access,
+    Bill,
+    CallbackParams,
+    Cost,
+    Document,
+    Entry,
+    Grant,
+    ListName,
+    Organisation,
+    Published,
+    Reading,
+)
+from providers.oauth import FORM, OAuthClient
+from providers.settings import XeroSettings
+from providers.xero import lists
+from providers.xero.api import XeroApi
+from providers.xero.bills import invoice_of, is_ours
+from providers.xero.refusals import problems_of_element
+
+SCOPES = (
+    "openid",
+    "profile",
+    "email",
+    "offline_access",
+    "accounting.invoices",
+    "accounting.contacts",
+    "accounting.settings.read",
+    "accounting.attachments",
+)
+FACTS = ProviderFacts(
+    display_name="Xero",
+    lists=(
+        ListName.ACCOUNTS,
+        ListName.TAX_RATES,
+        ListName.SUPPLIERS,
+        ListName.CUSTOMERS,
+        ListName.TRACKING,
+        ListName.BANK_ACCOUNTS,
+        ListName.ORGANISATION,
+    ),
+    incremental_lists=frozenset({ListName.SUPPLIERS, ListName.CUSTOMERS}),
+    supports_supplier_warning=True,
+    mobile=True,
+    access_margin=timedelta(minutes=5),
+    refresh_grace=timedelta(minutes=30),
+    idle_limit=timedelta(days=60),
+    longest_processing=timedelta(seconds=60),
+)
+CONTACT_PAGES: Mapping[str, str | int] = {"pageSize": 1000, "includeArchived": "true", "order": "ContactID ASC"}
+INVOICES_PER_PAGE = 100
+LONGEST_KEY = 128
+LARGEST_FILE = 10 * 1024 * 1024
+NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00+]')
+
+
+class Xero:
+    """The adapter."""
+
+    name = "xero"
+    facts = FACTS
+
+    def __init__(self, settings: XeroSettings, http: httpx2.AsyncClient) -> None:
+        self._oauth = OAuthClient(
+            http, settings.authorize_url, settings.token_url, settings.client_id, settings.client_secret
+        )
+        self._revoke_url = settings.revoke_url
+        self._api = XeroApi(http, settings.api_url, settings.connections_url)
+
+    def authorise_url(self, state: str, code_challenge: str, redirect_uri: str, login_hint: str | None = None) -> str:
+        return self._oauth.authorise_url(SCOPES, state, code_challenge, redirect_uri, login_hint)
+
+    async def exchange(
+        self,
+        code: str,
+        verifier: str,
+        redirect_uri: str,
+        callback_params: CallbackParams,  # noqa: ARG002 - Xero's callback names no organisation
+        now: datetime,
+    ) -> Grant:
+        return _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
+
+    async def refresh(self, refresh_token: str, now: datetime) -> Grant:
+        return _grant(await self._oauth.refresh(refresh_token), now)
+
+    async def organisations(self, grant: Grant) -> list[Organisation]:
+        chosen = await self._api.connections(grant.access_token, grant.authorisation_event)
+        with well_formed(writes=False):
+            return [Organisation(one["tenantId"], one["tenantName"]) for one in chosen]
+
+    async def revoke(self, grant: Grant) -> None:
+        """Disconnect what was chosen in this login; revoke the token only when it reaches nothing else.
+
+        Xero's revocation ends every organisation that this person ever connected to us, other businesses' included.
+        An organisation that was chosen again in a later login belongs to that login and stays.
+        """
+        for one in await self._api.connections(grant.access_token, grant.authorisation_event):
+            await self._api.disconnect(grant.access_token, one["id"])
+        if not await self._api.connections(grant.access_token):
+            await self._oauth.revoke(self._revoke_url, content=urlencode({"token": grant.refresh_token}), headers=FORM)
+
+    async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:
+        cost = Cost()
+        since = modified_since if list_name in FACTS.incremental_lists else None
+        with well_formed(writes=False):
+            entries = await self._entries(access, list_name, since, cost)
+        return Reading(tuple(entries), is_full=since is None, cost=cost)
+
+    async def ensure_supplier(self, access: Access, name: str, key: str) -> str:
+        if found := await self._contact_named(access, name):
+            return found
+        try:
+            answer = await self._api.write(
+                access, "/Contacts", key=fitted_key(key, limit=LONGEST_KEY), json={"Contacts": [{"Name": name}]}
+            )
+        except Refused as refusal:
+            # Somebody was faster: PUT refuses a name that exists, so the look is repeated, not the write.
+            taken = any(problem.code == "duplicate" for problem in refusal.problems)
+            if taken and (found := await self._contact_named(access, name)):
+                return found
+            raise
+        with well_formed(writes=True):
+            return str(_only(answer, "Contacts")["ContactID"])
+
+    async def create_bill(self, access: Access, bill: Bill, key: str, deadline: float) -> Published:
+        answer = await self._api.write(
+            access,
+            "/Invoices",
+            key=fitted_key(key, limit=LONGEST_KEY),
+            json={"Invoices": [invoice_of(bill)]},
+            params={"summarizeErrors": "true", "unitdp": 4},
+            deadline=deadline,
+        )
+        with well_formed(writes=True):
+            return Published(str(_only(answer, "Invoices")["InvoiceID"]))
+
+    async def find_bill(self, access: Access, bill: Bill) -> Published | None:
+        with well_formed(writes=False):
+            async for invoice in self._invoices_like(access, bill):
+                if is_ours(invoice, bill.reference):
+                    return Published(str(invoice["InvoiceID"]))
+        return None
+
+    async def attach(self, access: Access, published: Published, document: Document) -> None:
+        """A file of the same name is replaced by Xero, so a repeat after a lost answer leaves one file, not two."""
+        if len(document.content) > LARGEST_FILE:
+            raise Refused(Problem("document_too_large", "document", f"{document.file_name} is larger than 10 MB"))
+        file_name = NOT_IN_FILE_NAMES.sub("_", document.file_name)
+        path = f"/Invoices/{published.provider_reference}/Attachments"
+        there = (await self._api.read(access, path)).body
+        with well_formed(writes=False):
+            same = [one for one in there["Attachments"] if one["FileName"] == file_name]
+            if any(one["ContentLength"] == len(document.content) for one in same):
+                return
+        await self._api.write(
+            access,
+            f"{path}/{quote(file_name, safe='')}",
+            key=fitted_key(attachment_key(published, document), limit=LONGEST_KEY),
+            content=document.content,
+            content_type=document.content_type,
+        )
+
+    async def _entries(  # noqa: PLR0911 - one way for each list
+        self, access: Access, list_name: ListName, since: datetime | None, cost: Cost
+    ) -> list[Entry]:
+        match list_name:
+            case ListName.SUPPLIERS:
+                return lists.suppliers([one async for one in self._contacts(access, since, cost)])
+            case ListName.CUSTOMERS:
+                return lists.customers([one async for one in self._contacts(access, since, cost)])
+            case ListName.ACCOUNTS:
+                rates = await self._records(access, "TaxRates", cost)
+                return lists.accounts(await self._records(access, "Accounts", cost), rates)
+            case ListName.BANK_ACCOUNTS:
+                return lists.bank_accounts(await self._records(access, "Accounts", cost))
+            case ListName.TAX_RATES:
+                return lists.tax_rates(await self._records(access, "TaxRates", cost))
+            case ListName.TRACKING:
+                return lists.tracking(await self._records(access, "TrackingCategories", cost, includeArchived="true"))
+            case ListName.ORGANISATION:
+                return lists.organisation(await self._records(access, "Organisation", cost))
+            case _:
+                raise ListNotOffered(list_name)
+
+    async def _records(self, access: Access, resource: str, cost: Cost, **params: str) -> list[dict[str, Any]]:
+        answer = await self._api.read(access, f"/{resource}", params)
+        cost.add(answer.size)
+        return list(answer.body["Organisations" if resource == "Organisation" else resource])
+
+    async def _contacts(
+        self, access: Access, modified_since: datetime | None, cost: Cost
+    ) -> AsyncIterator[dict[str, Any]]:
+        since = {"If-Modified-Since": f"{modified_since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if modified_since else {}
+        page, pages = 0, 1
+        while page < pages:
+            page += 1
+            answer = await self._api.read(access, "/Contacts", {**CONTACT_PAGES, "page": page}, since)
+            cost.add(answer.size)
+            pages = answer.body["pagination"]["pageCount"]
+            for contact in answer.body["Contacts"]:
+                yield contact
+
+    async def _contact_named(self, access: Access, name: str) -> str | None:
+        answer = await self._api.read(access, "/Contacts", {"searchTerm": name, "page": 1, "pageSize": 100})
+        with well_formed(writes=False):
+            same = (
+                str(one["ContactID"])
+                for one in answer.body["Contacts"]
+                if one["Name"].casefold() == name.casefold() and one["ContactStatus"] == "ACTIVE"
+            )
+            return next(same, None)
+
+    async def _invoices_like(self, access: Access, bill: Bill) -> AsyncIterator[dict[str, Any]]:
+        narrowed: dict[str, str | int] = {"createdByMyApp": "true", "pageSize": INVOICES_PER_PAGE}
+        if bill.supplier_id:
+            narrowed["ContactIDs"] = bill.supplier_id
+        if bill.number and "," not in bill.number:  # the parameter is a list, and a comma in a number would split it
+            narrowed["InvoiceNumbers"] = bill.number
+        page, pages = 0, 1
+        while page < pages:
+            page += 1
+            answer = await self._api.read(access, "/Invoices", narrowed | {"page": page})
+            pages = answer.body["pagination"]["pageCount"]
+            for invoice in answer.body["Invoices"]:
+                yield invoice
+
+
+def _grant(answer: dict[str, Any], now: datetime) -> Grant:
+    return Grant(
+        access_token=answer["access_token"],
+        refresh_token=answer["refresh_token"],
+        access_expires_at=now + timedelta(seconds=int(answer["expires_in"])),
+        refresh_expires_at=now + FACTS.idle_limit,
+        scopes=tuple(answer.get("scope", "").split()),
+        authorisation_event=_authentication_event(answer["access_token"]),
+    )
+
+
+def _authentication_event(access_token: str) -> str | None:
+    """The login this token comes from. The signature is not checked: the token came from Xero itself a moment ago."""
+    try:
+        payload = access_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError):
+        return None
+    event = claims.get("authentication_event_id")
+    return str(event) if event else None
+
+
+def _only(answer: Any, plural: str) -> dict[str, Any]:
+    """The one document that was written. Also an answer of 200 may carry its refusal."""
+    if not isinstance(answer, dict) or not answer.get(plural):
+        raise OutcomeUnknown("malformed", f"no {plural} in the answer")
+    document: dict[str, Any] = answer[plural][0]
+    if document.get("HasErrors") or document.get("StatusAttributeString") == "ERROR":
+        problems = problems_of_element(document) or [Problem("value_invalid", None, "Xero gave no reason")]
+        raise Refused(*problems)
+    return document
