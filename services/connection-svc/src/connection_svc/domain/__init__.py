@@ -1,0 +1,1 @@
+"""The rules of connections: frozen values and functions. Time, ids and secrets come as arguments."""

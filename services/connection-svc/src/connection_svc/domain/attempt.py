@@ -1,0 +1,187 @@
+"""One journey to a provider's login and back."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from connection_svc.domain.connection import Organisation
+from connection_svc.domain.errors import DomainError
+
+
+class Intent(StrEnum):
+    """What the person wants from the journey."""
+
+    CONNECT = "connect"
+    RECONNECT = "reconnect"
+
+
+class Channel(StrEnum):
+    """Where the journey began."""
+
+    WEB = "web"
+    MOBILE = "mobile"
+    LINK = "link"  # a reconnect link: only the expected organisation is shown or accepted
+
+
+class AttemptStatus(StrEnum):
+    """How far the journey got."""
+
+    STARTED = "started"
+    RETURNED = "returned"  # with a grant; the organisation is to be chosen
+    ACTIVATED = "activated"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+OPEN = frozenset({AttemptStatus.STARTED, AttemptStatus.RETURNED})
+
+
+class Problem(StrEnum):
+    """What went wrong on the way. The person may always start again; these say what to tell them."""
+
+    DENIED = "denied"
+    NO_CODE = "no_code"
+    STATE_UNKNOWN = "state_unknown"  # foreign, or replaced by a later start of the same attempt
+    STATE_USED = "state_used"
+    FOREIGN_BROWSER = "foreign_browser"
+    ISSUER_MISMATCH = "issuer_mismatch"
+    TIMED_OUT = "timed_out"
+    PROVIDER_ERROR = "provider_error"
+    SCOPE_MISSING = "scope_missing"
+
+
+class AttemptOver(DomainError):
+    """The attempt has ended; a new one is needed."""
+
+    def __init__(self, attempt_id: str, status: AttemptStatus) -> None:
+        self.attempt_id, self.status = attempt_id, status
+        super().__init__(f"attempt {attempt_id} is {status}: start again")
+
+
+class NotReturned(DomainError):
+    """No login came back yet, so there is no organisation to choose from."""
+
+    def __init__(self, attempt_id: str) -> None:
+        self.attempt_id = attempt_id
+        super().__init__(f"attempt {attempt_id} has not come back from the provider")
+
+
+class OrganisationNotGranted(DomainError):
+    """The organisation that was chosen is not part of this login."""
+
+    def __init__(self, attempt_id: str, organisation_id: str) -> None:
+        self.attempt_id, self.organisation_id = attempt_id, organisation_id
+        super().__init__(f"the login of attempt {attempt_id} does not include organisation {organisation_id}")
+
+
+class OrganisationTaken(DomainError):
+    """Another connection leads to this organisation."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        self.organisation = organisation
+        super().__init__(f"{organisation.name} is already connected")
+
+
+class ComebackRefused(DomainError):
+    """A callback that must not be followed; `problem` says why. The attempt itself is unchanged."""
+
+    def __init__(self, attempt_id: str, problem: Problem) -> None:
+        self.attempt_id, self.problem = attempt_id, problem
+        super().__init__(f"callback of attempt {attempt_id} refused: {problem}")
+
+
+def hashed(secret: str) -> bytes:
+    """What we keep of a secret that only needs to be recognised. The secrets are random, so no salt is needed."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+@dataclass(frozen=True)
+class OfferedOrganisation:
+    """An organisation that the login granted."""
+
+    id: str
+    name: str
+    country: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt as it stands. Its OAuth `state` and browser secret are kept as hashes; its verifier lies elsewhere.
+
+    Leaving for the provider again is allowed while nothing came back: the earlier `state` is then old.
+    """
+
+    id: str
+    business_id: str
+    connection_id: str
+    provider: str
+    intent: Intent
+    channel: Channel
+    return_to: str
+    started_by: str  # user id
+    created_at: datetime
+    expires_at: datetime
+    status: AttemptStatus = AttemptStatus.STARTED
+    problem: Problem | None = None
+    state_hash: bytes | None = None
+    browser_hash: bytes | None = None
+    state_used_at: datetime | None = None
+    offered: tuple[OfferedOrganisation, ...] = ()
+    revision: int = 0
+
+    def is_over(self, *, now: datetime) -> bool:
+        """Ended, or past its time whether or not anybody noticed yet."""
+        return self.status not in OPEN or self.expires_at <= now
+
+    def leave(self, *, state: str, browser: str, now: datetime) -> "Attempt":
+        """Send this browser to the provider under a fresh `state`. Raises AttemptOver when it is too late."""
+        if self.status is not AttemptStatus.STARTED or self.is_over(now=now):
+            raise AttemptOver(self.id, self.status)
+        return replace(self, state_hash=hashed(state), browser_hash=hashed(browser), state_used_at=None)
+
+    def is_from(self, browser: str | None) -> bool:
+        """Whether this browser is the one that left for the provider."""
+        if browser is None or self.browser_hash is None:
+            return False
+        return hmac.compare_digest(hashed(browser), self.browser_hash)
+
+    def come_back(self, *, browser: str | None, now: datetime) -> "Attempt":
+        """Spend the `state`, once, in the browser that left. Raises ComebackRefused.
+
+        The browser is looked at first: a stranger learns nothing of the attempt.
+        """
+        if not self.is_from(browser):
+            raise ComebackRefused(self.id, Problem.FOREIGN_BROWSER)
+        if self.state_used_at is not None:
+            raise ComebackRefused(self.id, Problem.STATE_USED)
+        if self.is_over(now=now):
+            raise ComebackRefused(self.id, Problem.TIMED_OUT)
+        return replace(self, state_used_at=now)
+
+    def offer(self, organisations: tuple[OfferedOrganisation, ...], *, expected: Organisation | None) -> "Attempt":
+        """The login came back with these, the expected one first. Through a link nothing but the expected is shown."""
+        if self.channel is Channel.LINK:
+            organisations = tuple(o for o in organisations if expected is not None and o.id == expected.id)
+        first = tuple(sorted(organisations, key=lambda o: expected is None or o.id != expected.id))
+        return replace(self, status=AttemptStatus.RETURNED, offered=first)
+
+    def choose(self, organisation_id: str, *, now: datetime) -> Organisation:
+        """The offered organisation with this id. Raises NotReturned, AttemptOver, OrganisationNotGranted."""
+        if self.status is AttemptStatus.STARTED:
+            raise NotReturned(self.id)
+        if self.is_over(now=now):
+            raise AttemptOver(self.id, self.status)
+        for organisation in self.offered:
+            if organisation.id == organisation_id:
+                return Organisation(organisation.id, organisation.name)
+        raise OrganisationNotGranted(self.id, organisation_id)
+
+    def end(self, status: AttemptStatus, problem: Problem | None = None) -> "Attempt":
+        """Close the journey. Raises AttemptOver when it is closed already."""
+        if self.status not in OPEN:
+            raise AttemptOver(self.id, self.status)
+        return replace(self, status=status, problem=problem)
