@@ -1,8 +1,10 @@
 """Builders for tests: valid by default, so that a test says only what matters to it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -205,3 +207,11 @@ def received_tombstone(
     """The end of an entity on its state topic, as a handler gets it."""
     gone = Tombstone(event, subject=subject, key=subject, business_id=business_id)
     return read(parse(record_of(gone, sequence=sequence, at=at)), event, received_at=at)
+
+
+def read_example(file: Path) -> Record:
+    """The record that a file of `contracts/examples/` shows."""
+    shown = json.loads(file.read_text(encoding="utf-8"))
+    value = None if shown["value"] is None else json.dumps(shown["value"]).encode()
+    headers = [(name, text.encode()) for name, text in shown["headers"].items()]
+    return Record(shown["topic"], shown["key"].encode(), value, headers)

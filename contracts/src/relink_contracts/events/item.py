@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from relink_contracts.envelope import EventData, Part
-from relink_contracts.fields import BusinessName, OneOf, UserId, UtcTime
+from relink_contracts.fields import BusinessName, OneOf, Pii, UserId, UtcTime, marked
 
 ItemStatus = Annotated[
     str,
@@ -105,7 +105,7 @@ class ItemPublishFailed(ItemEvent):
     class_: FailureClass = Field(alias="class")
     field: str | None = None
     """The item's field that is to blame, as a JSON pointer."""
-    provider_message: str | None = None
+    provider_message: Annotated[str, marked(Pii.BUSINESS)] | None = None
     attempt: int
     next_attempt_at: UtcTime | None = None
 
