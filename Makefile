@@ -1,0 +1,67 @@
+# `make` alone lists what there is. Everything runs in .venv, which `setup` makes and keeps up to date.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PROJECTS := contracts $(wildcard libs/*) $(wildcard services/*) simulator devstack $(wildcard cli)
+INSTALLED := $(VENV)/.installed
+UV = $(shell command -v uv || echo $(VENV)/bin/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs test check bench clean ci lock
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## make .venv from requirements.lock, with every package of the repository in it
+
+demo: setup ## play the main story on a real Kafka and PostgreSQL (KEEP=1 leaves it running, CHAOS=1 kills processes)
+	@$(RUN) -m devstack.demo $(if $(KEEP),--keep) $(if $(CHAOS),--chaos)
+
+up: setup ## start the whole system on this machine
+	@$(RUN) -m devstack up
+
+down: setup ## stop it; its data stays
+	@$(RUN) -m devstack down
+
+status: setup ## show each process and where it is reached
+	@$(RUN) -m devstack status
+
+logs: setup ## show what the processes wrote (NAME=publish-svc.worker for one, FOLLOW=1 to go on)
+	@$(RUN) -m devstack logs $(NAME) $(if $(FOLLOW),--follow)
+
+test: setup ## run every test (those that need Kafka or PostgreSQL find or start them)
+	@$(RUN) -m pytest $(TESTS)
+
+check: setup ## lint, types, import rules, contracts and manifests
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy $(wildcard $(addsuffix /src,$(PROJECTS)))
+	@$(VENV)/bin/lint-imports
+
+bench: ## run the benchmarks (none is written yet)
+	@echo "make bench will run 'python -m bench': each benchmark beside its peer or its physical limit; none is written yet."
+
+clean: ## stop everything and delete .venv, .devstack and the caches
+	@if [ -x $(RUN) ]; then $(RUN) -m devstack reset; fi
+	@rm -rf $(VENV) .devstack .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+ci: check test ## what the build server runs
+
+lock: ## resolve the lock files anew from every pyproject.toml
+	@$(PYTHON) devstack/src/devstack/requirements.py development | $(LOCK) -o requirements.lock
+	@$(PYTHON) devstack/src/devstack/requirements.py services | $(LOCK) -c requirements.lock -o deploy/services.lock
+	@$(PYTHON) devstack/src/devstack/requirements.py practice | $(LOCK) -c requirements.lock -o deploy/practice.lock
+LOCK = $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+# uv builds the environment; where there is none, pip brings it into the environment first.
+$(INSTALLED): requirements.lock $(addsuffix /pyproject.toml,$(PROJECTS))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Relink needs Python 3.11 or later and '$(PYTHON)' is older: name another one with make PYTHON=python3.12 …"; exit 1; }
+	@if command -v uv >/dev/null; then uv venv --quiet --allow-existing --python $(PYTHON) $(VENV); \
+	  else $(PYTHON) -m venv $(VENV) && $(RUN) -m pip install --quiet uv; fi || \
+	  { echo "the environment could not be made: install uv, or Python's venv module (Debian and Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@$(UV) pip install --quiet --python $(RUN) --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation $(addprefix --editable ./,$(PROJECTS))
+	@touch $@
