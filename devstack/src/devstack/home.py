@@ -1,8 +1,11 @@
 """Where the local stack keeps what it remembers: one folder, `.devstack`, in the checkout."""
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +39,11 @@ class Home:
         return self.directory / "clock-offset"
 
     @property
+    def lock(self) -> Path:
+        """Held by the one command that starts or stops processes."""
+        return self.directory / "lock"
+
+    @property
     def logs(self) -> Path:
         return self.directory / "logs"
 
@@ -48,8 +56,8 @@ class Home:
         return self.directory / "postgres"
 
     @property
-    def kafka(self) -> Path:
-        return self.directory / "kafka"
+    def broker(self) -> Path:
+        return self.directory / "broker"
 
     @property
     def simulator(self) -> Path:
@@ -58,6 +66,15 @@ class Home:
 
 def home_of_checkout() -> Home:
     return Home(CHECKOUT / ".devstack")
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold the lock file: a second process that wants it waits. It ends with the process, however that ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:

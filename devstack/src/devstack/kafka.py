@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from devstack.home import CHECKOUT, DevstackError, Home, write_whole
+from devstack.home import CHECKOUT, DevstackError, Home, alone, write_whole
 from devstack.ports import free_port
 from devstack.processes import Processes, Program
 
@@ -58,7 +58,7 @@ share.coordinator.state.topic.min.isr=1
 class Installation:
     """The broker's jars on this machine, and an archive of its parsed classes that halves the time to start."""
 
-    directory: Path
+    directory: Path = CHECKOUT / ".devstack" / "kafka"
 
     @property
     def archive(self) -> Path:
@@ -74,22 +74,22 @@ class Installation:
         stamp = self.directory / "installed"
         wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
         _require_java()
-        if stamp.exists() and stamp.read_text() == wanted:
-            return
-        shutil.rmtree(self.directory / "lib", ignore_errors=True)
-        self.archive.unlink(missing_ok=True)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        _resolve_jars(self.directory / "lib")
-        (self.directory / "log4j2.yaml").write_text(LOGGING)
-        self._make_archive()
-        write_whole(stamp, wanted)
+        with alone(self.directory / "lock"):
+            if stamp.exists() and stamp.read_text() == wanted:
+                return
+            shutil.rmtree(self.directory / "lib", ignore_errors=True)
+            self.archive.unlink(missing_ok=True)
+            _resolve_jars(self.directory / "lib")
+            write_whole(self.directory / "log4j2.yaml", LOGGING)
+            self._make_archive()
+            write_whole(stamp, wanted)
 
     def _make_archive(self) -> None:
         """Run a broker once in a throw-away directory; the JVM writes down the classes it used when it ends."""
         with tempfile.TemporaryDirectory(prefix="relink-kafka-") as folder:
             home = Home(Path(folder))
             port = free_port()
-            broker = Kafka(self, home.directory / "kafka", port, free_port([port]))
+            broker = Kafka(self, home.broker, port, free_port([port]))
             broker.create()
             processes = Processes(home)
             processes.start(broker.program(extra_flags=(f"-XX:ArchiveClassesAtExit={self.archive}",)))

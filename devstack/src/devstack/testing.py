@@ -22,12 +22,13 @@ import asyncpg
 import docker
 import docker.errors
 import pytest
+from chassis.migrations import migrate
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic as TopicSpecification
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 
-from devstack.home import DevstackError, Home, home_of_checkout
+from devstack.home import DevstackError, Home
 from devstack.kafka import Installation, Kafka, answers
 from devstack.ports import free_port
 from devstack.postgres import Postgres, remove
@@ -120,8 +121,6 @@ class DatabaseTemplates:
             name = f"template_{service_package}_{uuid.uuid4().hex[:12]}"
             await _execute(self.postgres_url, f"CREATE DATABASE {name}")
             self._names[service_package] = name
-            from chassis.migrations import migrate  # noqa: PLC0415
-
             await migrate(_with_database(self.postgres_url, name), service_package)
         return self._names[service_package]
 
@@ -207,11 +206,11 @@ def _private_postgres(cleanup: ExitStack) -> str:
 
 
 def _private_kafka(cleanup: ExitStack) -> str:
-    installation = Installation(home_of_checkout().kafka / "installation")
+    installation = Installation()
     installation.ensure()
     home = _private_home(cleanup)
     port = free_port()
-    broker = Kafka(installation, home.kafka, port, free_port([port]))
+    broker = Kafka(installation, home.broker, port, free_port([port]))
     broker.create()
     processes = Processes(home)
     processes.start(broker.program())

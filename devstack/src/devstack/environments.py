@@ -1,0 +1,172 @@
+"""The environment and command of every Python process of the system, for each place it can run in.
+
+The services have no default for an address or a credential: what they are told, they are told here.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from joserfc.jwk import OKPKey
+
+from devstack.processes import Program
+from devstack.secrets import Secrets
+
+SERVICES: Final = ("connection-svc", "sync-svc", "list-svc", "publish-svc", "notifier-svc", "web-svc")
+PROCESSES: Final = (
+    *(f"{service}.api" for service in SERVICES),
+    *(f"{service}.worker" for service in SERVICES if service != "web-svc"),
+)
+# Who may call whom with a service token; only web-svc speaks for people.
+CALLERS: Final = {
+    "connection-svc": ("sync-svc", "publish-svc", "notifier-svc", "web-svc"),
+    "sync-svc": ("web-svc",),
+    "list-svc": ("web-svc",),
+    "publish-svc": ("web-svc",),
+    "notifier-svc": ("web-svc",),
+    "web-svc": (),
+}
+PEOPLE: Final = ("admin", "member", "publisher", "accountant")
+LIMITS_FACTOR: Final = 20
+
+Environment = dict[str, str]
+
+
+def package_of(service: str) -> str:
+    """The Python package of a service, which is also the name of its database and of that database's owner."""
+    return service.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where each part listens and is reached, as a base URL or as host and port.
+
+    `public_…` is what a browser uses; the rest is for the processes among themselves.
+    """
+
+    listen_host: str
+    ports: Mapping[str, int]
+    postgres: str
+    kafka: str
+    mail: str
+    services: Mapping[str, str]
+    simulator: str
+    public_web: str
+    public_connection: str
+    public_simulator: str
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Builds the environment of each process of one installation."""
+
+    places: Places
+    secrets: Secrets
+    clock_offset_file: str
+    state_file: str
+    """Of the simulator."""
+
+    def program(self, name: str, directory: Path) -> Program:
+        """How a process of this name is started on this machine, `directory` being where it works."""
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONUNBUFFERED": "1", **self.of(name)}
+        return Program(name, (sys.executable, "-m", *_module(name)), environment, directory)
+
+    def of(self, name: str) -> Environment:
+        """The RELINK_ variables of a process: a service's `.api` or `.worker`, or `simulator`."""
+        if name == "simulator":
+            return self._simulator()
+        service = name.partition(".")[0]
+        return {
+            **_group("DATABASE", url=self.database_url(service)),
+            **_group("KAFKA", bootstrap_servers=self.places.kafka),
+            **_group("HTTP", host=self.places.listen_host, port=str(self.places.ports[name])),
+            **_group("PROCESS", environment="local", clock_offset_file=self.clock_offset_file),
+            **self._identity(service),
+            **self._own(service),
+        }
+
+    def database_url(self, service: str) -> str:
+        """Where the service's own database is, as its owner."""
+        name = package_of(service)
+        return f"postgresql://{name}:{self.secrets.text(f'{service} database password')}@{self.places.postgres}/{name}"
+
+    def _identity(self, service: str) -> Environment:
+        """Its own key, whom it listens to, and the issuer of the tokens that programs bring."""
+        callers = CALLERS[service]
+        peers = {caller: self._key(caller).as_dict(private=False) for caller in callers}
+        return _group(
+            "IDENTITY",
+            service_key=json.dumps(self._key(service).as_dict(private=True)),
+            peers=json.dumps(peers),
+            accepts=json.dumps({caller: PEOPLE for caller in callers if caller == "web-svc"}),
+            oidc_issuer=f"{self.places.public_simulator}/oidc",
+            oidc_jwks_url=f"{self.places.simulator}/oidc/jwks",
+        )
+
+    def _key(self, service: str) -> OKPKey:
+        return self.secrets.signing_key(f"{service} service key")
+
+    def _own(self, service: str) -> Environment:
+        return {}
+
+    def _providers(self) -> Environment:
+        """Both practice providers: pages for a browser under the public address, the rest inside."""
+        public, inside = self.places.public_simulator, self.places.simulator
+        xero = _group(
+            "PROVIDERS__XERO",
+            authorize_url=f"{public}/xero/authorize",
+            token_url=f"{inside}/xero/connect/token",
+            revoke_url=f"{inside}/xero/connect/revocation",
+            connections_url=f"{inside}/xero/connections",
+            api_url=f"{inside}/xero/api.xro/2.0",
+            client_id="relink-xero",
+            client_secret=self.secrets.text("xero client secret"),
+        )
+        quickbooks = _group(
+            "PROVIDERS__QUICKBOOKS",
+            authorize_url=f"{public}/quickbooks/authorize",
+            token_url=f"{inside}/quickbooks/oauth2/v1/tokens/bearer",
+            revoke_url=f"{inside}/quickbooks/v2/oauth2/tokens/revoke",
+            api_url=f"{inside}/quickbooks/v3",
+            client_id="relink-quickbooks",
+            client_secret=self.secrets.text("quickbooks client secret"),
+        )
+        return {**xero, **quickbooks}
+
+    def _simulator(self) -> Environment:
+        callback = f"{self.places.public_connection}/oauth/callback"
+        return {
+            **_group(
+                "SIM",
+                host=self.places.listen_host,
+                port=str(self.places.ports["simulator"]),
+                public_url=self.places.public_simulator,
+                state_file=self.state_file,
+                limits_factor=str(LIMITS_FACTOR),
+                clock_offset_file=self.clock_offset_file,
+            ),
+            **self._client("xero", "relink-xero", f"{callback}/xero"),
+            **self._client("quickbooks", "relink-quickbooks", f"{callback}/quickbooks"),
+            **self._client("oidc", "relink-web", f"{self.places.public_web}/auth/callback"),
+        }
+
+    def _client(self, issuer: str, client_id: str, redirect_uri: str) -> Environment:
+        return _group(
+            f"SIM__{issuer.upper()}",
+            client_id=client_id,
+            client_secret=self.secrets.text(f"{issuer} client secret"),
+            redirect_uris=json.dumps([redirect_uri]),
+        )
+
+
+def _group(name: str, **settings: str) -> Environment:
+    return {f"RELINK_{name}__{setting.upper()}": value for setting, value in settings.items()}
+
+
+def _module(name: str) -> tuple[str, ...]:
+    service, _, role = name.partition(".")
+    return (package_of(service), role) if role else (service,)

@@ -1,0 +1,93 @@
+"""Topics of a broker, made from the contracts, and what the identity system says on its own."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from relink_contracts.envelope import Actor, speaker, to_record
+from relink_contracts.events import Membership
+from relink_contracts.topics import Topic
+
+from devstack.home import DevstackError
+
+DEMO_BUSINESS: Final = "biz_demo"
+ROLES: Final = {"usr_anna": "admin", "usr_ben": "member", "usr_carla": "accountant"}
+
+
+def create_topics(bootstrap_servers: str, topics: Iterable[Topic]) -> list[str]:
+    """Create the topics that are missing, on one replica, and answer their names. The others are left as they are."""
+    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    wanted = [NewTopic(topic.name, topic.local_partitions, 1, config=topic.kafka_config) for topic in topics]
+    created = []
+    for name, result in admin.create_topics(wanted, operation_timeout=30).items():
+        try:
+            result.result()
+            created.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise DevstackError(f"Kafka refused to create the topic {name}: {error.args[0].str()}") from error
+    return created
+
+
+def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
+    """Say who may do what in the demo business, as the identity system would, unless its topic holds anything."""
+    if any(end > 0 for _, end in offsets(bootstrap_servers)[Membership.TOPIC].values()):
+        return False
+    say = speaker("identity")
+    identity = Actor(type="system", id="identity")
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True})
+    for user_id, role in ROLES.items():
+        membership = Membership(
+            business_id=DEMO_BUSINESS, actor=identity, user_id=user_id, roles=(role,), linked_accountant=False
+        )
+        record = to_record(say(membership, at=now), sequence=1)
+        producer.produce(record.topic, record.value, record.key, headers=list(record.headers))
+    if producer.flush(30):
+        raise DevstackError(f"Kafka at {bootstrap_servers} did not take the memberships of the demo business")
+    return True
+
+
+def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:
+    """Every record that the topic holds at this moment, its partitions mixed, without a group."""
+    settings = {"group.id": "devstack", "enable.auto.commit": False, "enable.partition.eof": True}
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, **settings})
+    try:
+        partitions = _offsets(consumer, topic)
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+        unread = set(partitions)
+        while unread:
+            message = consumer.poll(10)
+            if message is None:
+                raise DevstackError(f"Kafka at {bootstrap_servers} stopped answering while {topic} was read")
+            error = message.error()
+            if error is None:
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's public name for it
+                unread.discard(message.partition())
+            else:
+                raise DevstackError(f"Kafka could not read {topic}: {error.str()}")
+    finally:
+        consumer.close()
+
+
+def offsets(bootstrap_servers: str) -> dict[str, dict[int, tuple[int, int]]]:
+    """The first and the next offset of every partition of every topic."""
+    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "devstack"})
+    try:
+        names = [name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")]
+        return {name: _offsets(consumer, name) for name in sorted(names)}
+    finally:
+        consumer.close()
+
+
+def _offsets(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    known = consumer.list_topics(topic, timeout=10).topics[topic]
+    if known.error is not None:
+        raise DevstackError(f"Kafka has no topic {topic}")
+    return {
+        partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        for partition in known.partitions
+    }
