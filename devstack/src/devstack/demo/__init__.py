@@ -1,0 +1,1 @@
+"""The story of Relink, played on the real system and proved from outside of it."""

@@ -1,0 +1,147 @@
+"""The product that delivers items and asks for their publication: a program with access tokens of its own."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+
+
+class Outage(Exception):
+    """The service could not be reached or could not answer now. Every call here may be repeated."""
+
+
+@dataclass
+class Api:
+    """The services' public APIs as one subject of one business sees them.
+
+    Tokens come from the practice issuer, one for each service, and are kept as long as the demo runs.
+    """
+
+    http: httpx2.AsyncClient
+    addresses: Mapping[str, str]
+    business_id: str
+    subject: str
+    role: str
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    async def call(self, method: str, service: str, path: str, **content: Any) -> httpx2.Response:
+        """Raises Outage, or httpx2.HTTPStatusError for what was refused."""
+        headers = {"Authorization": f"Bearer {await self._token(service)}", **content.pop("headers", {})}
+        return await self._send(method, f"{self.addresses[service]}{path}", headers=headers, **content)
+
+    async def items(self, service: str, path: str) -> list[dict[str, Any]]:
+        """The items of a list answer, first page."""
+        items: list[dict[str, Any]] = (await self.call("GET", service, path)).json()["items"]
+        return items
+
+    async def fetch(self, address: str) -> bytes:
+        """What lies at an address, without a token."""
+        return (await self._send("GET", address)).content
+
+    async def _token(self, service: str) -> str:
+        if service not in self._tokens:
+            wanted = {"business_id": self.business_id, "role": self.role, "subject": self.subject, "audience": service}
+            answer = await self._send("POST", f"{self.addresses['simulator']}/sim/oidc/token", json=wanted)
+            self._tokens[service] = answer.json()["access_token"]
+        return self._tokens[service]
+
+    async def _send(self, method: str, address: str, **content: Any) -> httpx2.Response:
+        try:
+            answer = await self.http.request(method, address, **content)
+        except httpx2.TransportError as error:
+            raise Outage(f"{address}: {error!r}") from error
+        if answer.is_server_error:
+            raise Outage(f"{address} answered {answer.status_code}")
+        return answer.raise_for_status()
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Where a connection's items are booked: ids from the lists that were read."""
+
+    account_id: str
+    tax_rate_id: str | None
+    supplier_id: str
+    supplier_name: str
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What the product asks of the services."""
+
+    api: Api
+
+    async def connections(self) -> list[dict[str, Any]]:
+        return await self.api.items("connection-svc", "/api/v1/connections")
+
+    async def lists(self, connection_id: str) -> list[dict[str, Any]]:
+        return await self.api.items("list-svc", f"/api/v1/connections/{connection_id}/lists")
+
+    async def entries(self, connection_id: str, name: str) -> list[dict[str, Any]]:
+        """The first 200 entries of a list."""
+        path = f"/api/v1/connections/{connection_id}/lists/{name}/entries?limit=200"
+        return await self.api.items("list-svc", path)
+
+    async def add_rule(self, connection_id: str, match: str, coding: Coding, key: str) -> None:
+        rule = {
+            "kind": "supplier",
+            "match": match,
+            "coding": {
+                "connection_id": connection_id,
+                "references": {"accounts": coding.account_id, "suppliers": coding.supplier_id},
+            },
+            "auto_publish": False,
+        }
+        await self.api.call("POST", "list-svc", "/api/v1/rules", json=rule, headers={"Idempotency-Key": key})
+
+    async def settings_and_rules(self, connection_id: str) -> bytes:
+        """The exact bytes of a connection's settings and of all rules, to be compared later."""
+        settings = await self.api.call("GET", "connection-svc", f"/api/v1/connections/{connection_id}/settings")
+        rules = await self.api.call("GET", "list-svc", "/api/v1/rules?limit=200")
+        return settings.content + rules.content
+
+    async def deliver(self, connection_id: str, number: str, amount: Decimal, coding: Coding, date: str) -> str:
+        """Hand over one item and answer our id for it."""
+        item = {
+            "connection_id": connection_id,
+            "supplier": {"id": coding.supplier_id, "name": coding.supplier_name},
+            "number": number,
+            "date": date,
+            "currency": "GBP",
+            "lines": [
+                {
+                    "description": f"Goods and services, {number}",
+                    "amount": {"amount": str(amount), "currency": "GBP"},
+                    "account_id": coding.account_id,
+                    "tax_rate_id": coding.tax_rate_id,
+                }
+            ],
+            "document": await self._document(number),
+        }
+        answer = await self.api.call("PUT", "publish-svc", f"/api/v1/items/{number}", json=item)
+        return str(answer.json()["id"])
+
+    async def ask_to_publish(self, item_ids: Sequence[str], key: str) -> None:
+        """Ask for all of them at once, in this order. Asking again under the same key changes nothing."""
+        wanted, headers = {"ids": list(item_ids)}, {"Idempotency-Key": key}
+        await self.api.call("POST", "publish-svc", "/api/v1/items/publish", json=wanted, headers=headers)
+
+    async def statuses(self, item_ids: Sequence[str]) -> list[tuple[str, str | None]]:
+        """Status and reason of each item, in the order given."""
+        answers = [await self.api.call("GET", "publish-svc", f"/api/v1/items/{item_id}") for item_id in item_ids]
+        return [(item["status"], item["reason"]) for item in (answer.json() for answer in answers)]
+
+    async def _document(self, name: str) -> dict[str, str]:
+        """A scanned document's address and fingerprint, as the item needs them."""
+        url = f"{self.api.addresses['simulator']}/documents/{name}.pdf"
+        fingerprint = hashlib.sha256(await self.api.fetch(url)).hexdigest()
+        return {"url": url, "sha256": fingerprint, "file_name": f"{name}.pdf", "content_type": "application/pdf"}
+
+
+async def notices_of(person: Api, connection_id: str) -> list[dict[str, Any]]:
+    """The notices about a connection's expiry that a person finds in the product."""
+    found = await person.items("notifier-svc", "/api/v1/notices?limit=200")
+    return [notice for notice in found if notice["connection_id"] == connection_id and notice["stage"] == "expired"]
