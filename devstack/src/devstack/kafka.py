@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from devstack.home import CHECKOUT, DevstackError, Home, alone, write_whole
 from devstack.ports import free_port
-from devstack.processes import Processes, Program
+from devstack.processes import Processes, Program, wait_until
 
 POM = CHECKOUT / "devstack" / "pom.xml"
 OLDEST_JAVA = 17
@@ -93,7 +92,7 @@ class Installation:
             broker.create()
             processes = Processes(home)
             processes.start(broker.program(extra_flags=(f"-XX:ArchiveClassesAtExit={self.archive}",)))
-            broker.wait_until_ready()
+            wait_until(broker.is_ready, "Kafka")
             AdminClient({"bootstrap.servers": broker.address}).create_topics([NewTopic("archive", 1, 1)])
             producer = Producer({"bootstrap.servers": broker.address})
             producer.produce("archive", b"")
@@ -135,13 +134,8 @@ class Kafka:
         environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
         return Program("kafka", command, environment, self.directory)
 
-    def wait_until_ready(self, seconds: float = 60) -> None:
-        """Return once the broker answers; a DevstackError says that it did not in time."""
-        end = time.monotonic() + seconds
-        while not answers(self.port):
-            if time.monotonic() > end:
-                raise DevstackError(f"Kafka did not answer on port {self.port} in {seconds:.0f} s")
-            time.sleep(0.05)
+    def is_ready(self) -> bool:
+        return answers(self.port)
 
     def _java(self, *extra_flags: str) -> tuple[str, ...]:
         archive = self.installation.archive

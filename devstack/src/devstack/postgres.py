@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,15 +59,9 @@ class Postgres:
         )
         return Program(name, command, _environment(), place, signal.SIGINT, _other_user())
 
-    async def wait_until_ready(self, seconds: float = 30) -> None:
-        """Return once the server takes connections; a DevstackError says that it did not in time."""
-        end = time.monotonic() + seconds
-        while True:
-            if await self._takes_connections():
-                return
-            if time.monotonic() > end:
-                raise DevstackError(f"PostgreSQL took no connection on port {self.port} within {seconds:.0f} s")
-            await asyncio.sleep(0.05)
+    def is_ready(self) -> bool:
+        """Whether it takes connections. Not to be called where an event loop runs."""
+        return asyncio.run(self._takes_connections())
 
     async def ensure_database(self, name: str, password: str) -> None:
         """Make a database and the role of the same name that alone may connect to it, unless they are there."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict
@@ -20,6 +20,7 @@ import psutil
 
 from devstack.home import DevstackError, Home, read_json, write_whole
 
+READY_SECONDS = 60.0
 STOP_SECONDS = 25.0  # above the 15 s in which a service finishes what it has in hand
 START_TIME_TOLERANCE = 2.0  # seconds; the system's own clock may be set between two readings
 
@@ -162,6 +163,15 @@ def as_user(name: str | None) -> UserOptions:
     if name is None:
         return UserOptions(user=None, group=None, extra_groups=None)
     return UserOptions(user=name, group=pwd.getpwnam(name).pw_gid, extra_groups=())
+
+
+def wait_until(is_ready: Callable[[], bool], name: str, seconds: float = READY_SECONDS) -> None:
+    """Return once it is ready; a DevstackError says that it was not in time."""
+    end = time.monotonic() + seconds
+    while not is_ready():
+        if time.monotonic() > end:
+            raise DevstackError(f"{name} was not ready within {seconds:.0f} s")
+        time.sleep(0.05)
 
 
 def tail(log: Path, lines: int) -> str:

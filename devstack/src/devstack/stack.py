@@ -18,14 +18,13 @@ from relink_contracts.topics import load
 from devstack.clock import StackClock
 from devstack.environments import PROCESSES, SERVICES, Environments, Places, package_of
 from devstack.home import DevstackError, Home, alone, home_of_checkout, read_json, write_whole
-from devstack.kafka import Installation, Kafka, answers
+from devstack.kafka import Installation, Kafka
 from devstack.ports import choose, is_free
 from devstack.postgres import Postgres, remove
-from devstack.processes import Processes, Program, Running, tail
+from devstack.processes import READY_SECONDS, Processes, Program, tail
 from devstack.secrets import Secrets
 from devstack.topics import create_topics, say_memberships
 
-READY_SECONDS: Final = 60.0
 INFRASTRUCTURE: Final = ("postgres", "kafka", "mail", "simulator")
 EVERY_PROCESS: Final = (*INFRASTRUCTURE, *PROCESSES)
 
@@ -92,11 +91,19 @@ class Stack:
         """End a process by SIGKILL, as a crash would."""
         self.processes.kill(name)
 
+    def start(self, name: str) -> None:
+        """Start one process, unless it runs, and return when it is ready."""
+        if name == "postgres":
+            self._postgres().create()
+        elif name == "kafka":
+            self._kafka().create()
+        self.processes.start(self._program(name))
+        self._wait_until_ready((name,))
+
     def restart(self, name: str) -> None:
         """Stop the process if it runs, start it, and return when it is ready."""
         self._stop(name)
-        self.processes.start(self._program(name))
-        self._wait_until_ready((name,))
+        self.start(name)
 
     def state_of(self, name: str) -> str:
         """One of: ready, not ready, ended, stopped. Ended means that nobody stopped it."""
@@ -108,27 +115,21 @@ class Stack:
         return str(self.home.logs / f"{name}.log")
 
     def _up_postgres(self) -> None:
-        postgres = self._postgres()
-        postgres.create()
-        self.processes.start(postgres.program())
-        asyncio.run(self._prepare_databases(postgres))
+        self.start("postgres")
+        asyncio.run(self._prepare_databases())
 
-    async def _prepare_databases(self, postgres: Postgres) -> None:
-        await postgres.wait_until_ready()
-        await asyncio.gather(*(self._prepare_database(postgres, service) for service in SERVICES))
+    async def _prepare_databases(self) -> None:
+        await asyncio.gather(*(self._prepare_database(service) for service in SERVICES))
 
-    async def _prepare_database(self, postgres: Postgres, service: str) -> None:
+    async def _prepare_database(self, service: str) -> None:
         package = package_of(service)
-        await postgres.ensure_database(package, self.secrets.text(f"{service} database password"))
+        await self._postgres().ensure_database(package, self.secrets.text(f"{service} database password"))
         await migrate(self._environments().database_url(service), package)
 
     def _up_kafka(self) -> None:
-        broker = self._kafka()
-        broker.create()
-        self.processes.start(broker.program())
-        broker.wait_until_ready()
-        create_topics(broker.address, load())
-        say_memberships(broker.address, now=self.clock.now())
+        self.start("kafka")
+        create_topics(self.addresses["kafka"], load())
+        say_memberships(self.addresses["kafka"], now=self.clock.now())
 
     def _stop(self, name: str) -> None:
         self.processes.stop(name, self._program(name).stop_signal)
@@ -204,18 +205,18 @@ class Stack:
                 raise DevstackError(f"not ready in {READY_SECONDS:.0f} s: {late}; see `make logs NAME={waiting[0]}`")
             time.sleep(0.1)
 
-    def _require_running(self, name: str) -> Running:
-        running = self.processes.running(name)
-        if running is None:
+    def _require_running(self, name: str) -> None:
+        if self.processes.running(name) is None:
             log = self.home.logs / f"{name}.log"
             raise DevstackError(f"{name} ended while it was starting; {log} ends with:\n{tail(log, lines=15)}")
-        return running
 
     def _is_ready(self, name: str) -> bool:
         port = self._ports()[name]
         if name == "kafka":
-            return answers(port)
-        if name in ("postgres", "mail"):
+            return self._kafka().is_ready()
+        if name == "postgres":
+            return self._postgres().is_ready()
+        if name == "mail":
             return _accepts(port)
         path = "/oidc/.well-known/openid-configuration" if name == "simulator" else "/health/ready"
         return _answers_ok(port, path)

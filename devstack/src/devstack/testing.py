@@ -9,7 +9,6 @@ import asyncio
 import os
 import secrets
 import tempfile
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,11 +31,10 @@ from devstack.home import DevstackError, Home
 from devstack.kafka import Installation, Kafka, answers
 from devstack.ports import free_port
 from devstack.postgres import Postgres, remove
-from devstack.processes import Processes
+from devstack.processes import Processes, wait_until
 
 POSTGRES_IMAGE = "postgres:18"
 KAFKA_IMAGE = "apache/kafka:4.3.0"
-CONTAINER_SECONDS = 60
 
 NewDatabase = Callable[[str | None], Awaitable[str]]
 
@@ -185,11 +183,7 @@ def _kafka_container(cleanup: ExitStack) -> str:
     for name, value in settings.items():
         container.with_env(f"KAFKA_{name}", value)
     cleanup.enter_context(container)
-    end = time.monotonic() + CONTAINER_SECONDS
-    while not answers(port, host):
-        if time.monotonic() > end:
-            raise DevstackError(f"the container of {KAFKA_IMAGE} did not answer in {CONTAINER_SECONDS} s")
-        time.sleep(0.1)
+    wait_until(lambda: answers(port, host), f"the container of {KAFKA_IMAGE}")
     return f"{host}:{port}"
 
 
@@ -201,7 +195,7 @@ def _private_postgres(cleanup: ExitStack) -> str:
     processes = Processes(home)
     processes.start(postgres.program())
     cleanup.callback(processes.stop, "postgres", postgres.program().stop_signal)
-    asyncio.run(postgres.wait_until_ready())
+    wait_until(postgres.is_ready, "PostgreSQL")
     return postgres.url()
 
 
@@ -215,7 +209,7 @@ def _private_kafka(cleanup: ExitStack) -> str:
     processes = Processes(home)
     processes.start(broker.program())
     cleanup.callback(processes.stop, "kafka")
-    broker.wait_until_ready()
+    wait_until(broker.is_ready, "Kafka")
     return broker.address
 
 
