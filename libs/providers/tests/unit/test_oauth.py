@@ -144,6 +144,13 @@ async def test_a_grant_of_xero_is_given_back_organisation_by_organisation() -> N
     ], "the token that still reaches another organisation is left alone"
 
 
+async def test_of_two_organisations_chosen_in_one_login_only_the_named_one_is_given_back() -> None:
+    chosen = ok([connection(), connection(id="c-2", tenantId="another")])
+    practice = Practice(connections=[chosen, httpx2.Response(204), chosen])
+    await practice.xero.revoke(a_grant(organisation_hint="another"))
+    assert [call.url.path for call in practice.calls if call.method == "DELETE"] == ["/connections/c-2"]
+
+
 async def test_the_token_of_xero_is_revoked_when_it_reaches_nothing_else() -> None:
     practice = Practice(connections=[ok([connection()]), httpx2.Response(404), ok([])], connect=httpx2.Response(200))
     await practice.xero.revoke(a_grant())

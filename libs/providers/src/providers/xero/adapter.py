@@ -104,13 +104,15 @@ class Xero:
             return [Organisation(one["tenantId"], one["tenantName"]) for one in chosen]
 
     async def revoke(self, grant: Grant) -> None:
-        """Disconnect what was chosen in this login; revoke the token only when it reaches nothing else.
+        """Disconnect the grant's organisation; revoke the token only when it reaches nothing else.
 
         Xero's revocation ends every organisation that this person ever connected to us, other businesses' included.
-        An organisation that was chosen again in a later login belongs to that login and stays.
+        An organisation that was chosen again in a later login belongs to that login and stays. Without
+        `organisation_hint` everything chosen in this login is disconnected.
         """
         for one in await self._api.connections(grant.access_token, grant.authorisation_event):
-            await self._api.disconnect(grant.access_token, one["id"])
+            if grant.organisation_hint in {None, one["tenantId"]}:
+                await self._api.disconnect(grant.access_token, one["id"])
         if not await self._api.connections(grant.access_token):
             await self._oauth.revoke(self._revoke_url, content=urlencode({"token": grant.refresh_token}), headers=FORM)
 
