@@ -78,9 +78,8 @@ def mail(stack: Stack, _: argparse.Namespace) -> None:
 def kafka(stack: Stack, arguments: argparse.Namespace) -> None:
     if arguments.topic is None:
         table = Table("topic", "partitions", "records", box=None)
-        for name, partitions in topics.offsets(stack.addresses["kafka"]).items():
-            records = sum(end - start for start, end in partitions.values())
-            table.add_row(name, str(len(partitions)), str(records))
+        for name, (partitions, records) in topics.records_per_topic(stack.addresses["kafka"]).items():
+            table.add_row(name, str(partitions), str(records))
         Console(soft_wrap=True).print(table)
         return
     for record in topics.read_to_end(stack.addresses["kafka"], arguments.topic):

@@ -55,7 +55,7 @@ def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     settings = {"group.id": "devstack", "enable.auto.commit": False, "enable.partition.eof": True}
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, **settings})
     try:
-        partitions = _offsets(consumer, topic)
+        partitions = _partitions(consumer, topic)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
         unread = set(partitions)
         while unread:
@@ -73,21 +73,24 @@ def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:
         consumer.close()
 
 
-def offsets(bootstrap_servers: str) -> dict[str, dict[int, tuple[int, int]]]:
-    """The first and the next offset of every partition of every topic."""
+def records_per_topic(bootstrap_servers: str) -> dict[str, tuple[int, int]]:
+    """Of every topic the number of partitions, and of offsets between the oldest kept record and the next one."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "devstack"})
     try:
         names = [name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")]
-        return {name: _offsets(consumer, name) for name in sorted(names)}
+        return {name: _count(consumer, name) for name in sorted(names)}
     finally:
         consumer.close()
 
 
-def _offsets(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+def _count(consumer: Consumer, topic: str) -> tuple[int, int]:
+    partitions = [TopicPartition(topic, partition) for partition in _partitions(consumer, topic)]
+    ends = [consumer.get_watermark_offsets(partition, timeout=10) for partition in partitions]
+    return len(partitions), sum(newest - oldest for oldest, newest in ends)
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
     known = consumer.list_topics(topic, timeout=10).topics[topic]
     if known.error is not None:
         raise DevstackError(f"Kafka has no topic {topic}")
-    return {
-        partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        for partition in known.partitions
-    }
+    return list(known.partitions)
