@@ -1,0 +1,42 @@
+"""The domain's clock: an argument everywhere, so that a year can pass in a second."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Consent, schedules and reminders ask this one. Leases ask the database, tokens and back-off the system."""
+
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class OffsetClock:
+    """The system's time plus the seconds that stand in a file, read anew each time. No file: no offset."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def now(self) -> datetime:
+        """Raises ValueError when the file holds anything but a number."""
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            text = ""
+        return datetime.now(UTC) + timedelta(seconds=float(text.strip() or 0))
+
+
+def from_settings(environment: str, offset_file: Path | None) -> Clock:
+    """Raises ValueError for an offset in production."""
+    if offset_file is None:
+        return SystemClock()
+    if environment == "production":
+        raise ValueError("a clock offset is refused in production")
+    return OffsetClock(Path(offset_file))

@@ -1,0 +1,106 @@
+"""The service's own PostgreSQL: one pool, and transactions that are opened where one can see them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Self, TypeAlias
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+Tx: TypeAlias = asyncpg.Connection | PoolConnectionProxy
+"""A connection, as handlers and stores get it: inside a transaction that somebody else commits."""
+
+COMMAND_SECONDS = 20.0
+"""No statement takes longer. Below the consumer's rebalance timeout less its waiting budget (see consume.py)."""
+
+_START_ATTEMPTS = 30
+
+_OUTAGES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+joining: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar("joining", default=None)
+"""What must become true together with the current request's transactions. Set by idempotency.py and nobody else."""
+
+_log = structlog.get_logger(__name__)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database, and not what was asked of it, is the trouble: the same again may work later.
+
+    Connections lost or refused, timeouts, deadlocks, serialization conflicts, a server that shuts down, is full
+    or has just become a replica.
+    """
+    if isinstance(error, _OUTAGES):
+        return True
+    # asyncpg tells "this connection is closed" with the very class that also tells misuse, and only in words.
+    return type(error) in (asyncpg.InterfaceError, asyncpg.InternalClientError) and "clos" in str(error)
+
+
+class Database:
+    """A pool of connections. JSON columns go in and out as text."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, min_size: int = 1, max_size: int = 10) -> Self:
+        """Waits up to a minute for a server that is starting; a refused password is told at once."""
+        for attempt in range(1, _START_ATTEMPTS + 1):
+            try:
+                pool = await asyncpg.create_pool(
+                    url, min_size=min_size, max_size=max_size, command_timeout=COMMAND_SECONDS, timeout=10
+                )
+            except (OSError, asyncpg.CannotConnectNowError) as error:
+                if attempt == _START_ATTEMPTS:
+                    raise
+                _log.warning("database.waiting", attempt=attempt, error=str(error))
+                await asyncio.sleep(2)
+            else:
+                return cls(pool)
+        raise AssertionError("unreachable")
+
+    @property
+    def max_size(self) -> int:
+        return self._pool.get_max_size()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Commits when the block ends, rolls back when it raises. Read committed."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection
+            if (join := joining.get()) is not None:
+                await join(connection)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Tx]:
+        """A connection without a transaction: each statement commits by itself."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def ping(self) -> bool:
+        """Whether the database answers within two seconds."""
+        try:
+            async with asyncio.timeout(2):
+                await self._pool.fetchval("SELECT 1")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Gives transactions in hand five seconds to end."""
+        try:
+            async with asyncio.timeout(5):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()

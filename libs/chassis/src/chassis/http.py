@@ -1,0 +1,200 @@
+"""A service's HTTP side: one app factory, problem details (RFC 9457), health, metrics, and who may do what."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+import prometheus_client
+import structlog
+from fastapi import APIRouter, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from opentelemetry import propagate, trace
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import metrics
+from chassis.database import Database, is_outage
+from chassis.idempotency import Idempotency
+from chassis.observe import traceparent
+from chassis.problems import Problem
+from chassis.service_tokens import Caller, Forbidden, Gate, Unauthenticated
+
+__all__ = ["MAX_BODY_BYTES", "Problem", "allow", "create_app"]
+
+MAX_BODY_BYTES: Final = 1_000_000
+
+Check = Callable[[], Awaitable[bool]]
+
+_REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}")
+_log = structlog.get_logger(__name__)
+_tracer = trace.get_tracer("chassis.http")
+
+
+def create_app(  # noqa: PLR0913 - what an app is made of
+    title: str,
+    *,
+    version: str,
+    health: Mapping[str, Check],
+    routers: Iterable[APIRouter] = (),
+    gate: Gate | None = None,
+    database: Database | None = None,
+) -> FastAPI:
+    """The app of an API, or with no routers the small health server of a worker.
+
+    Ready while every check in `health` says so and nobody told the process to stop. With `gate` and `database`, a POST
+    that carries an Idempotency-Key runs once (see idempotency.py).
+    """
+    app = FastAPI(title=title, version=version)
+    app.state.draining = False
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_health_routes(app, health))
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
+    if gate is not None and database is not None:
+        app.add_middleware(Idempotency, gate=gate, database=database)
+    app.add_middleware(_Requests)  # the outermost: added last
+    return app
+
+
+def allow(gate: Gate, *roles: str) -> Callable[[str | None], Awaitable[Caller]]:
+    """A dependency that gives the caller if it has one of `roles` (none named: any role); 401 or 403 otherwise.
+
+    It says nothing about whose data it is: somebody else's business is the query's to exclude, and a 404.
+    """
+
+    async def caller(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Caller:
+        try:
+            caller = await gate.caller(authorization)
+        except Unauthenticated as why:
+            _log.info("caller.refused", reason=str(why))
+            challenge = {"WWW-Authenticate": "Bearer"}
+            raise Problem(
+                401, "unauthenticated", "Sign in first", "The token is missing or not valid.", headers=challenge
+            ) from None
+        except Forbidden as why:
+            raise Problem(403, "forbidden", "Not allowed", str(why)) from None
+        if roles and caller.role not in roles:
+            raise Problem(403, "forbidden", "Not allowed", f"This needs one of the roles {', '.join(roles)}.")
+        structlog.contextvars.bind_contextvars(business_id=caller.business_id, caller=caller.service or "program")
+        return caller
+
+    return caller
+
+
+def _health_routes(app: FastAPI, checks: Mapping[str, Check]) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/health/ready")
+    async def ready() -> JSONResponse:
+        failing = [name for name, check in checks.items() if not await check()]
+        failing += ["draining"] if app.state.draining else []
+        return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
+
+    @router.get("/metrics")
+    async def show_metrics() -> Response:
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    return router
+
+
+class _Requests:
+    """Around each request: its id, span, metrics and size limit, and an answer to whatever nobody else caught."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        begun, status = time.perf_counter(), 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update({"x-request-id": request_id, **traceparent()})
+            await send(message)
+
+        with _tracer.start_as_current_span(scope["method"], propagate.extract(headers), trace.SpanKind.SERVER) as span:
+            try:
+                await self._app(scope, _limited(receive, headers), answer)
+            except Exception as error:
+                if status:  # too late for another answer: the server cuts the connection
+                    raise
+                await (await _answer(Request(scope), error))(scope, receive, answer)
+            route = getattr(scope.get("route"), "path", "unmatched")
+            span.update_name(f"{scope['method']} {route}")
+        metrics.http_requests.labels(scope["method"], route, status).inc()
+        metrics.http_seconds.labels(scope["method"], route).observe(time.perf_counter() - begun)
+
+
+def _limited(receive: Receive, headers: Headers) -> Receive:
+    too_large = Problem(413, "too_large", "Request too large", f"A request takes at most {MAX_BODY_BYTES} bytes.")
+    announced = headers.get("content-length", "0")
+    left = MAX_BODY_BYTES
+
+    async def limited() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0 or (announced.isdigit() and int(announced) > MAX_BODY_BYTES):
+            raise too_large
+        return message
+
+    return limited
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """The one place where errors become problem details."""
+    problem = _as_problem(error)
+    content: dict[str, Any] = {
+        "type": f"/docs/errors/{problem.code}",
+        "title": problem.title,
+        "status": problem.status_code,
+        "detail": problem.detail,
+        "code": problem.code,
+        "correlation_id": request.state.request_id,
+    }
+    if problem.errors:
+        content["errors"] = list(problem.errors)
+    return JSONResponse(content, problem.status_code, problem.headers, media_type="application/problem+json")
+
+
+def _as_problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):  # the framework's own: 404 of no route, 405, 400 of a broken body
+        return Problem(
+            error.status_code, f"http_{error.status_code}", "Not possible", error.detail, headers=error.headers
+        )
+    if isinstance(error, RequestValidationError):
+        errors = [
+            {
+                "pointer": "/" + "/".join(str(part) for part in problem["loc"]),
+                "code": problem["type"],
+                "detail": problem["msg"],
+            }
+            for problem in error.errors()
+        ]
+        return Problem(422, "invalid_request", "The request does not fit", "See the fields in errors.", errors)
+    if is_outage(error):
+        _log.warning("request.outage", error=f"{type(error).__name__}: {error}")
+        return Problem(503, "unavailable", "Not available just now", "Try again soon.", headers={"Retry-After": "2"})
+    _log.error("request.failed", exc_info=error)
+    return Problem(500, "internal", "Something went wrong here", "It is logged under the correlation id.")

@@ -1,0 +1,142 @@
+"""Logs as JSON events, traces by OpenTelemetry. Secrets are scrubbed from whatever is written."""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+_SECRET_NAME: Final = re.compile(
+    r"(?i)token|secret|password|authorization|cookie|credential|private|api_?key|verifier|^code$|^state$"
+)
+_SECRET_TEXT: Final = re.compile(
+    r"(?i)(bearer\s+)\S+"
+    r"|(://[^:/@\s]+:)[^@\s]+(?=@)"
+    r"|((?:token|secret|password|code|key|state)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;)}]+"
+    r"|()\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+)
+_HIDDEN: Final = "[hidden]"
+
+
+def configure_logging(service: str, level: str, *, json: bool = True) -> None:
+    """One line per event on stderr, everybody's library lines among them. Call once, in `main`."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_service(service),
+        _with_trace,
+    ]
+    last: structlog.typing.Processor = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                scrubbed,
+                last,
+            ],
+        )
+    )
+    # aiokafka writes thousands of lines a second while a broker is away.
+    handler.addFilter(AtMost(20, logger="aiokafka"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("faststream").setLevel(logging.WARNING)
+
+
+def scrubbed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The event without what looks like a secret, by its name or by its text."""
+    return {name: _HIDDEN if _SECRET_NAME.search(name) else _scrub_value(value) for name, value in event.items()}
+
+
+def scrub(text: str, limit: int = 500) -> str:
+    """The first `limit` characters of a message, tokens and passwords hidden: fit for logs and dead letters."""
+    hidden = _SECRET_TEXT.sub(lambda match: f"{next((group for group in match.groups() if group), '')}{_HIDDEN}", text)
+    return hidden if len(hidden) <= limit else hidden[: limit - 1] + "…"
+
+
+def trace_to(service: str, otlp_endpoint: str | None) -> None:
+    """Send spans to a collector, those of the database included. None: no spans are kept. Call once, in `main`."""
+    if otlp_endpoint is None:
+        return
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+    trace.set_tracer_provider(provider)
+    AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
+
+
+def traceparent() -> dict[str, str]:
+    """The `traceparent` header of the span we are in; empty without one."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return {name: value for name, value in carrier.items() if name == "traceparent"}
+
+
+def link_to(headers: Iterable[tuple[str, bytes]]) -> trace.Link | None:
+    """A link to the span that said the record. Not a parent: a batch has many, and a replay comes days later."""
+    carrier = {name: value.decode("latin-1") for name, value in headers if name == "traceparent"}
+    context = trace.get_current_span(propagate.extract(carrier)).get_span_context() if carrier else None
+    return trace.Link(context) if context is not None and context.is_valid else None
+
+
+class AtMost(logging.Filter):
+    """Lets through at most `lines` of one library's log in each ten seconds, and says how many it held back."""
+
+    _SECONDS: Final = 10
+
+    def __init__(self, lines: int, logger: str) -> None:
+        super().__init__(logger)
+        self._lines, self._window, self._seen = lines, 0.0, 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True  # another library's
+        now = time.monotonic()
+        if now - self._window >= self._SECONDS:
+            if self._seen > self._lines:
+                record.msg = f"({self._seen - self._lines} lines held back) {record.msg}"
+            self._window, self._seen = now, 0
+        self._seen += 1
+        return self._seen <= self._lines
+
+
+def _with_service(service: str) -> structlog.typing.Processor:
+    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
+    return add
+
+
+def _with_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = trace.format_trace_id(context.trace_id)
+    return event
+
+
+def _scrub_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value, limit=8000)
+    if isinstance(value, dict):
+        return dict(scrubbed(None, "", value))
+    if isinstance(value, (list, tuple)):
+        return [_scrub_value(element) for element in value]
+    return value

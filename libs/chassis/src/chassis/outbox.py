@@ -1,0 +1,79 @@
+"""What a transaction says: rows that leave for Kafka if, and only if, it commits."""
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from relink_contracts.envelope import Outgoing, RecordToSend, to_record
+
+from chassis.database import Tx
+from chassis.observe import traceparent
+
+SHARDS: Final = 16
+CHANNEL: Final = "outbox"
+
+# Ordered by entity, so that two transactions that say much about the same entities cannot lock each other out.
+_NUMBER = """INSERT INTO outbox_sequences AS s (aggregatetype, aggregateid, last)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS said (kind, id, times) ORDER BY kind, id
+    ON CONFLICT (aggregatetype, aggregateid) DO UPDATE SET last = s.last + excluded.last
+    RETURNING aggregatetype, aggregateid, last"""
+_INSERT = """INSERT INTO outbox
+    (event_id, aggregatetype, aggregateid, aggregate_seq, type, topic, shard, payload, headers)
+    SELECT event_id, kind, id, sequence, type, topic, shard, payload, headers
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::bytea[],
+                $9::jsonb[]) WITH ORDINALITY
+         AS said (event_id, kind, id, sequence, type, topic, shard, payload, headers, place)
+    ORDER BY place"""
+_WAKE = f"NOTIFY {CHANNEL}"
+
+
+async def add(tx: Tx, *outgoing: Outgoing) -> None:
+    """Send these events if, and only if, the caller's transaction commits.
+
+    Each takes its entity's next sequence number; from here to the commit nobody else can say anything about these
+    entities, so numbers, row ids and order of commit agree. Returns before anything reaches Kafka. Events of one key
+    leave in the order added; different keys may overtake. Raises RecordTooLarge for what no topic would take.
+    """
+    if not outgoing:
+        return
+    sequences = await _next_sequences(tx, outgoing)
+    records = [to_record(event, sequence) for event, sequence in zip(outgoing, sequences, strict=True)]
+    await tx.execute(
+        _INSERT,
+        [event.id for event in outgoing],
+        [event.event.AGGREGATE for event in outgoing],
+        [event.subject for event in outgoing],
+        sequences,
+        [event.event.TYPE for event in outgoing],
+        [record.topic for record in records],
+        [shard_of(record.key) for record in records],
+        [record.value for record in records],
+        [_headers(record) for record in records],
+    )
+    await tx.execute(_WAKE)
+
+
+def shard_of(key: bytes) -> int:
+    """Rows of one key are in one shard, which one relay at a time works on: that keeps their order."""
+    return zlib.crc32(key) % SHARDS
+
+
+async def _next_sequences(tx: Tx, outgoing: Sequence[Outgoing]) -> list[int]:
+    times = Counter((event.event.AGGREGATE, event.subject) for event in outgoing)
+    rows = await tx.fetch(
+        _NUMBER, [kind for kind, _ in times], [entity for _, entity in times], [times[entity] for entity in times]
+    )
+    following = {(kind, entity): last - times[kind, entity] + 1 for kind, entity, last in rows}
+    sequences = []
+    for event in outgoing:
+        entity = (event.event.AGGREGATE, event.subject)
+        sequences.append(following[entity])
+        following[entity] += 1
+    return sequences
+
+
+def _headers(record: RecordToSend) -> str:
+    headers = {name: value.decode() for name, value in record.headers}
+    return json.dumps(headers | traceparent())

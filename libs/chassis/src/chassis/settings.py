@@ -1,0 +1,120 @@
+"""Typed settings from the environment. A service that is set wrongly does not start, and says which variable it is."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsError
+
+PREFIX = "RELINK_"
+_FOR_TESTS = "RELINK_TEST_"
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits at the least
+        raise ValueError("is shorter than 32 characters")
+    return secret
+
+
+def _private_key(secret: SecretStr) -> SecretStr:
+    try:
+        key = OKPKey.import_key(secret.get_secret_value())
+    except (JoseError, ValueError, KeyError):
+        raise ValueError("is not an Ed25519 key in JWK form") from None
+    if not key.is_private:
+        raise ValueError("is only a public key")
+    return secret
+
+
+LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
+"""A secret of at least 32 characters."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Group):
+    """`url` may pass a transaction pooler; `direct_url` must not, and is `url` when there is no pooler."""
+
+    url: SecretStr
+    direct_url: SecretStr | None = None
+    max_size: int = Field(default=10, ge=2)
+
+    @property
+    def direct(self) -> SecretStr:
+        return self.direct_url or self.url
+
+
+class KafkaSettings(_Group):
+    bootstrap_servers: str
+
+
+class HttpSettings(_Group):
+    host: str
+    port: int
+    public_url: str | None = None
+
+
+class IdentitySettings(_Group):
+    """Our own key, whom we listen to, and which roles each of them may bring.
+
+    A peer that `accepts` does not name may call as a service only.
+    """
+
+    service_key: Annotated[SecretStr, AfterValidator(_private_key)]
+    peers: dict[str, dict[str, str]]
+    accepts: dict[str, tuple[str, ...]] = {}
+    oidc_issuer: str | None = None
+    oidc_jwks_url: str | None = None
+
+
+class ProcessSettings(_Group):
+    environment: Literal["local", "production", "test"]
+    clock_offset_file: Path | None = None
+    log_level: str = "info"
+    otlp_endpoint: str | None = None
+
+
+def load(settings: type[S]) -> S:
+    """The settings, or one sentence per mistake on stderr and exit code 2. No value is ever shown.
+
+    Mistakes are an unknown RELINK_ variable, a missing one, and one that does not fit its type.
+    """
+    mistakes = [f"{name} is not a setting of this service." for name in sorted(_unknown(settings))]
+    try:
+        loaded = settings(_env_prefix=PREFIX, _env_nested_delimiter="__")
+    except ValidationError as error:
+        mistakes += [_sentence(problem["loc"], problem["type"], problem["msg"]) for problem in error.errors()]
+    except SettingsError as error:
+        mistakes.append(f"{PREFIX}{str(error).split(chr(34))[1].upper()} is not valid JSON.")
+    if mistakes:
+        print(*mistakes, sep="\n", file=sys.stderr)  # noqa: T201 - there is no logger before there are settings
+        raise SystemExit(2)
+    return loaded
+
+
+def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = PREFIX + "__".join(str(part).upper() for part in location)
+    if kind == "missing":
+        return f"{name} is missing."
+    if kind == "extra_forbidden":
+        return f"{name} is not a setting of this service."
+    return f"{name}: {message.removeprefix('Value error, ')}."
+
+
+def _unknown(settings: type[BaseModel]) -> Iterator[str]:
+    known = [field.alias or name for name, field in settings.model_fields.items()]
+    prefixes = tuple(f"{PREFIX}{name.upper()}__" for name in known)
+    names = {f"{PREFIX}{name.upper()}" for name in known}
+    for variable in os.environ:
+        name = variable.upper()
+        if name.startswith(PREFIX) and not name.startswith((_FOR_TESTS, *prefixes)) and name not in names:
+            yield variable
