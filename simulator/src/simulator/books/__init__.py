@@ -1,0 +1,1 @@
+"""What the practice organisations keep: a UK chart of accounts, tax rates, contacts. Deterministic, all invented."""

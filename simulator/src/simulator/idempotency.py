@@ -1,0 +1,45 @@
+"""Answers kept under a client's own key, for as long as the provider keeps them (system clock)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from simulator.calls import Answer, Call
+from simulator.clock import to_ms
+from simulator.state import Tx
+
+
+@dataclass(frozen=True)
+class Kept:
+    fingerprint: str
+    answer: Answer
+
+
+def fingerprint(call: Call) -> str:
+    """Equal for calls that ask for the same thing byte by byte."""
+    asked = f"{call.method} {call.path}?{call.query_text}\n".encode() + call.body
+    return hashlib.sha256(asked).hexdigest()
+
+
+def find(tx: Tx, provider: str, organisation: str, key: str, *, at: datetime) -> Kept | None:
+    row = tx.execute(
+        "SELECT * FROM idempotency WHERE provider = ? AND organisation = ? AND key = ? AND expires_at > ?",
+        (provider, organisation, key, to_ms(at)),
+    ).fetchone()
+    return row and Kept(row["fingerprint"], Answer(row["status"], row["body"], row["content_type"]))
+
+
+def keep(tx: Tx, call: Call, organisation: str, key: str, answer: Answer, *, lifetime: timedelta) -> None:
+    tx.execute(
+        "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            call.provider,
+            organisation,
+            key,
+            fingerprint(call),
+            answer.status,
+            answer.content_type,
+            answer.body,
+            to_ms(call.system_now + lifetime),
+        ),
+    )

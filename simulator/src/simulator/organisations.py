@@ -1,0 +1,27 @@
+"""The practice organisations of each provider."""
+
+from dataclasses import dataclass
+
+from simulator.state import Tx
+
+
+@dataclass(frozen=True)
+class Organisation:
+    id: str
+    name: str
+
+
+def organisations_of(tx: Tx, provider: str) -> list[Organisation]:
+    """The expected one first."""
+    rows = tx.execute("SELECT id, name FROM organisations WHERE provider = ? ORDER BY position", (provider,))
+    return [Organisation(row["id"], row["name"]) for row in rows]
+
+
+def find(tx: Tx, provider: str, organisation_id: str) -> Organisation | None:
+    return next((one for one in organisations_of(tx, provider) if one.id == organisation_id), None)
+
+
+def add(tx: Tx, provider: str, organisation: Organisation, position: int) -> None:
+    tx.execute(
+        "INSERT INTO organisations VALUES (?, ?, ?, ?)", (provider, organisation.id, position, organisation.name)
+    )

@@ -1,0 +1,1 @@
+"""Practice QuickBooks Online: login and token server, query language, bills, vendors, attachments."""

@@ -1,0 +1,1 @@
+"""Practice Xero: login and token server, organisations, lists, bills, contacts, attachments."""
