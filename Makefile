@@ -51,8 +51,8 @@ ci: check test ## what the build server runs
 
 lock: ## resolve the lock files anew from every pyproject.toml
 	@$(PYTHON) devstack/src/devstack/requirements.py development | $(LOCK) -o requirements.lock
-	@$(PYTHON) devstack/src/devstack/requirements.py services | $(LOCK) -c requirements.lock -o deploy/services.lock
-	@$(PYTHON) devstack/src/devstack/requirements.py practice | $(LOCK) -c requirements.lock -o deploy/practice.lock
+	@for image in builder services practice; do \
+	  $(PYTHON) devstack/src/devstack/requirements.py $$image | $(LOCK) -c requirements.lock -o deploy/$$image.lock; done
 LOCK = $(UV) pip compile - --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # uv builds the environment; where there is none, pip brings it into the environment first.

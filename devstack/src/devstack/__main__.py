@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack import topics
+from devstack.containers import write_environments
 from devstack.home import DevstackError
 from devstack.mailcatcher import caught
 from devstack.processes import tail
@@ -88,6 +89,10 @@ def kafka(stack: Stack, arguments: argparse.Namespace) -> None:
         sys.stdout.write(f"{record.partition()}:{record.offset()} {type_name} {key} {value}\n")
 
 
+def environments(_: Stack, arguments: argparse.Namespace) -> None:
+    _tell(f"written to {write_environments(arguments.target)}; keep them out of Git")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m devstack", description="the whole system on this machine")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -112,6 +117,8 @@ def _arguments() -> argparse.Namespace:
     command(mail, "list the mail that was sent")
     reading = command(kafka, "list the topics, or print one topic's records")
     reading.add_argument("topic", nargs="?")
+    written = command(environments, "write what each container is told, with generated secrets")
+    written.add_argument("target", choices=("compose", "kubernetes"))
     return parser.parse_args()
 
 

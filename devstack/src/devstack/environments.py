@@ -66,7 +66,8 @@ class Environments:
 
     places: Places
     secrets: Secrets
-    clock_offset_file: str
+    clock_offset_file: str | None
+    """None where time cannot be moved."""
     state_file: str
     """Of the simulator."""
 
@@ -84,7 +85,8 @@ class Environments:
             **_group("DATABASE", url=self.database_url(service)),
             **_group("KAFKA", bootstrap_servers=self.places.kafka),
             **_group("HTTP", host=self.places.listen_host, port=str(self.places.ports[name])),
-            **_group("PROCESS", environment="local", clock_offset_file=self.clock_offset_file),
+            **_group("PROCESS", environment="local"),
+            **self._clock("PROCESS"),
             **self._identity(service),
             **self._own(service),
         }
@@ -100,9 +102,9 @@ class Environments:
         peers = {caller: self._key(caller).as_dict(private=False) for caller in callers}
         return _group(
             "IDENTITY",
-            service_key=json.dumps(self._key(service).as_dict(private=True)),
-            peers=json.dumps(peers),
-            accepts=json.dumps({caller: PEOPLE for caller in callers if caller == "web-svc"}),
+            service_key=_json(self._key(service).as_dict(private=True)),
+            peers=_json(peers),
+            accepts=_json({caller: PEOPLE for caller in callers if caller == "web-svc"}),
             oidc_issuer=f"{self.places.public_simulator}/oidc",
             oidc_jwks_url=f"{self.places.simulator}/oidc/jwks",
         )
@@ -111,7 +113,26 @@ class Environments:
         return self.secrets.signing_key(f"{service} service key")
 
     def _own(self, service: str) -> Environment:
-        return {}
+        """What only this service is told."""
+        match service:
+            case "web-svc":
+                return {**self._services("connection", "sync", "list", "publish"), **self._sign_in()}
+            case _:
+                return {}
+
+    def _services(self, *names: str) -> Environment:
+        """Where other services answer, and the identity system, which the simulator plays."""
+        addresses = {name: self.places.services[f"{name}-svc"] for name in names}
+        return _group("SERVICES", **addresses, identity=f"{self.places.simulator}/identity/v1")
+
+    def _sign_in(self) -> Environment:
+        sign_in = _group(
+            "SIGN_IN",
+            issuer=f"{self.places.public_simulator}/oidc",
+            client_id="relink-web",
+            client_secret=self.secrets.text("oidc client secret"),
+        )
+        return {**_group("HTTP", public_url=self.places.public_web), **sign_in}
 
     def _providers(self) -> Environment:
         """Both practice providers: pages for a browser under the public address, the rest inside."""
@@ -147,20 +168,28 @@ class Environments:
                 public_url=self.places.public_simulator,
                 state_file=self.state_file,
                 limits_factor=str(LIMITS_FACTOR),
-                clock_offset_file=self.clock_offset_file,
             ),
+            **self._clock("SIM"),
             **self._client("xero", "relink-xero", f"{callback}/xero"),
             **self._client("quickbooks", "relink-quickbooks", f"{callback}/quickbooks"),
-            **self._client("oidc", "relink-web", f"{self.places.public_web}/auth/callback"),
+            **self._client("oidc", "relink-web", f"{self.places.public_web}/sign-in/callback"),
         }
+
+    def _clock(self, group: str) -> Environment:
+        return _group(group, clock_offset_file=self.clock_offset_file) if self.clock_offset_file else {}
 
     def _client(self, issuer: str, client_id: str, redirect_uri: str) -> Environment:
         return _group(
             f"SIM__{issuer.upper()}",
             client_id=client_id,
             client_secret=self.secrets.text(f"{issuer} client secret"),
-            redirect_uris=json.dumps([redirect_uri]),
+            redirect_uris=_json([redirect_uri]),
         )
+
+
+def _json(value: object) -> str:
+    """JSON without spaces, which every reader of environment files takes as it is."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _group(name: str, **settings: str) -> Environment:

