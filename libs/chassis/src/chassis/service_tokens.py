@@ -46,7 +46,7 @@ class ServiceSigner:
 
     def __init__(self, service: str, private_jwk: str) -> None:
         self._service = service
-        self._key = OKPKey.import_key(private_jwk)
+        self._key = OKPKey.import_key(json.loads(private_jwk))
 
     def token(self, audience: str, subject: str, business_id: str, role: str) -> str:
         now = int(time.time())

@@ -1,5 +1,6 @@
 """Typed settings from the environment. A service that is set wrongly does not start, and says which variable it is."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ def _long_enough(secret: SecretStr) -> SecretStr:
 
 def _private_key(secret: SecretStr) -> SecretStr:
     try:
-        key = OKPKey.import_key(secret.get_secret_value())
+        key = OKPKey.import_key(json.loads(secret.get_secret_value()))
     except (JoseError, ValueError, KeyError):
         raise ValueError("is not an Ed25519 key in JWK form") from None
     if not key.is_private:
