@@ -59,7 +59,7 @@ class ServiceSigner:
             "iat": now,
             "exp": now + _LIFETIME_SECONDS,
         }
-        return jwt.encode({"alg": "Ed25519"}, claims, self._key)
+        return jwt.encode({"alg": "Ed25519"}, claims, self._key, algorithms=["Ed25519"])
 
 
 class Gate:
