@@ -1,0 +1,1 @@
+"""The rules of lists and of automation rules. Values in, values or named errors out."""

@@ -1,0 +1,24 @@
+"""Every event that list-svc hears."""
+
+from chassis.consume import Handler, knows
+from relink_contracts.events import (
+    ConnectionChanged,
+    ConnectionDisconnected,
+    ConnectionEstablished,
+    ConnectionState,
+    ListEntry,
+    SyncCompleted,
+)
+
+from list_svc.handlers.on_connection import on_connection
+from list_svc.handlers.on_list_entry import on_list_entry
+from list_svc.handlers.on_sync_completed import on_sync_completed
+
+HANDLERS: tuple[Handler, ...] = (
+    knows(ConnectionState, on_connection),
+    knows(ConnectionEstablished, on_connection),
+    knows(ConnectionChanged, on_connection),
+    knows(ConnectionDisconnected, on_connection),
+    knows(ListEntry, on_list_entry),
+    knows(SyncCompleted, on_sync_completed),
+)

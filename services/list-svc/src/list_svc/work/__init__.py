@@ -1,0 +1,1 @@
+"""What list-svc does by the clock."""
