@@ -1,0 +1,185 @@
+"""What the other services answer, as far as a page shows it. Tolerant: fields that nobody shows here are ignored."""
+
+from datetime import date as Date  # noqa: N812 - an item has a field of that name
+from datetime import datetime
+from decimal import Decimal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class ConnectionSettings(Answer):
+    warn_new_supplier: bool = False
+    always_ask_organisation: bool = False
+    auto_publish: bool = False
+    default_destination: str | None = None
+
+
+class Connection(Answer):
+    """One connection as it is now. An organisation and the dates are there once the first login is finished."""
+
+    connection_id: str
+    provider: str
+    lifecycle: str
+    organisation_id: str | None = None
+    organisation_name: str | None = None
+    connected_at: datetime | None = None
+    consent_expires_at: datetime | None = None
+    ended_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+    generation: int = 0
+    settings: ConnectionSettings = ConnectionSettings()
+
+
+class TimelineEntry(Answer):
+    """One thing that happened to a connection or an item."""
+
+    at: datetime
+    what: str
+    by: str | None = None
+    detail: str | None = None
+
+
+class Explanation(Answer):
+    """Why a connection stands as it does and what to do next, in the service's own words."""
+
+    why: str
+    next: str | None = None
+
+
+class Provider(Answer):
+    provider: str
+    display_name: str
+
+
+class StartedAttempt(Answer):
+    attempt_id: str
+    start_url: str
+    expires_at: datetime
+
+
+class OfferedOrganisation(Answer):
+    id: str
+    name: str
+    country: str | None = None
+    currency: str | None = None
+    expected: bool = False
+    taken: bool = False
+
+
+class Attempt(Answer):
+    """One journey to the provider's login: `state` says how far it got, `problem` why it did not arrive."""
+
+    attempt_id: str
+    state: str
+    provider: str
+    intent: str
+    connection_id: str
+    organisations: tuple[OfferedOrganisation, ...] = ()
+    problem: str | None = None
+    expires_at: datetime
+
+
+class ReconnectLink(Answer):
+    """What a reconnect link leads to, as a stranger may see it."""
+
+    state: str
+    provider: str
+    organisation_masked: str
+
+
+class RuleCoding(Answer):
+    connection_id: str
+
+
+class Rule(Answer):
+    coding: RuleCoding
+    state: str
+
+
+class SyncStatus(Answer):
+    """How fresh a connection's lists are."""
+
+    state: str = "idle"
+    last_completed_at: datetime | None = None
+    next_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def has_failed(self) -> bool:
+        return self.state == "failed"
+
+    def is_newer_than(self, moment: datetime | None) -> bool:
+        """Whether the lists came after this moment."""
+        return self.last_completed_at is not None and (moment is None or self.last_completed_at >= moment)
+
+
+class Money(Answer):
+    amount: Decimal
+    currency: str
+
+
+class Supplier(Answer):
+    id: str | None = None
+    name: str
+
+
+class Line(Answer):
+    description: str
+    amount: Money
+    account_id: str | None = None
+    tax_rate_id: str | None = None
+
+
+class Document(Answer):
+    file_name: str
+    content_type: str
+
+
+class Item(Answer):
+    item_id: str = Field(validation_alias=AliasChoices("item_id", "id"))
+    external_id: str | None = None
+    connection_id: str
+    status: str
+    reason: str | None = None
+    provider_message: str | None = None
+    provider_reference: str | None = None
+    provider_url: str | None = None
+    supplier: Supplier
+    number: str | None = None
+    date: Date
+    due_date: Date | None = None
+    currency: str | None = None
+    total: Money | None = None
+    lines: tuple[Line, ...] = ()
+    document: Document | None = None
+
+    @property
+    def supplier_name(self) -> str:
+        return self.supplier.name
+
+
+class ItemPage(Answer):
+    items: tuple[Item, ...]
+    next: str | None = None
+
+
+class Release(Answer):
+    """The held items of a connection going out: how many there were, and what became of them so far."""
+
+    total: int
+    published: int
+    failed: int
+
+
+class Held(Answer):
+    """What waits for a connection, and the release that is running or ran last since its reconnect."""
+
+    waiting: int
+    release: Release | None = None

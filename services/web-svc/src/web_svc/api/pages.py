@@ -1,0 +1,312 @@
+"""Templates into answers: whole pages in the shell, single blocks for pages that are already open."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2_fragments import render_block
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from web_svc import answers
+from web_svc.api.site import Reader, Site, site_of
+from web_svc.clients import RequestRefused, ServiceUnavailable
+from web_svc.domain.items import Tab
+from web_svc.domain.standing import Stand, Standing, choose_banner, days_left, share_left, standing_of
+from web_svc.wording import say
+
+THEMES = ("system", "light", "dark")
+NOTHING_HELD = answers.Held(waiting=0)
+NEVER_SYNCED = answers.SyncStatus()
+STATIC = Path(__file__).parent.parent / "static"
+
+
+@dataclass(frozen=True)
+class ShownBanner:
+    """The banner with its words; `href` is where its one action leads, if this reader has one."""
+
+    tone: str
+    text: Markup
+    connection_id: str
+    more: int
+    href: str | None
+    action: str | None
+    asks_admin: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """What every template gets: who reads, where, and what a form needs."""
+
+    path: str
+    address: str
+    """The path with its query."""
+    theme: str
+    environment: str
+    form_token: str = ""
+    reader: Reader | None = None
+    name: str = ""
+    businesses: tuple[str, ...] = ()
+    banner: ShownBanner | None = None
+
+    @property
+    def base(self) -> str:
+        """The address of the business that is looked at."""
+        return f"/b/{self.reader.business_id}" if self.reader else ""
+
+    def new_key(self) -> str:
+        """An idempotency key: one for each form each time it is shown."""
+        return uuid.uuid4().hex
+
+
+def _day(moment: date) -> str:
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def _day_short(moment: date) -> str:
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def _money(money: answers.Money | None) -> str:
+    return f"{money.currency} {money.amount:,.2f}" if money is not None else "-"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def _static_url(name: str) -> str:
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
+
+
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("web_svc"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    static_urls = {path: _static_url(path) for path in _static_files()}
+    environment.globals |= {"say": say, "static_url": static_urls.__getitem__, "Tab": Tab, "Standing": Standing}
+    environment.filters |= {"day": _day, "day_short": _day_short, "minute": _minute, "money": _money}
+    environment.globals["ui"] = environment.get_template("macros.html").module
+    return environment
+
+
+def _static_files() -> list[str]:
+    return [str(path.relative_to(STATIC)) for path in STATIC.rglob("*") if path.is_file()]
+
+
+TEMPLATES = _templates()
+
+
+def theme_of(request: Request) -> str:
+    chosen = request.cookies.get("relink_theme", "system")
+    return chosen if chosen in THEMES else "system"
+
+
+def bare_page(request: Request, template: str, /, *, status: int = 200, **facts: Any) -> Response:
+    """A page outside the shell: for people who are not signed in, and for what leads away."""
+    return HTMLResponse(TEMPLATES.get_template(template).render(page=_page(request), **facts), status)
+
+
+def leave_for(request: Request, start_url: str, *, provider_name: str) -> Response:
+    """Send the browser to the provider's login, from a page of its own.
+
+    A redirect would end at the provider while the browser still counts it as the form's, which our policy forbids.
+    """
+    leaving = bare_page(request, "leaving.html", href=start_url, provider_name=provider_name)
+    leaving.headers["Refresh"] = f"0; url={start_url}"
+    return leaving
+
+
+async def show(
+    request: Request, reader: Reader, template: str, /, *, live: str | None = None, status: int = 200, **facts: Any
+) -> Response:
+    """A page in the shell; only its block `live` for an open page that asks for `?part={live}`."""
+    if live is not None and request.query_params.get("part") == live:
+        return show_part(request, reader, template, live, **facts)
+    shell = await shell_of(request, reader)
+    return HTMLResponse(TEMPLATES.get_template(template).render(page=shell, **facts), status)
+
+
+def show_part(request: Request, reader: Reader, template: str, block: str, /, **facts: Any) -> Response:
+    """One block of a page that is open already. The block is named by our own code, never by the request."""
+    shell = _page(request, reader)
+    return HTMLResponse(render_block(TEMPLATES, template, block, page=shell, **facts))
+
+
+async def show_banner(request: Request, reader: Reader) -> Response:
+    shell = replace(_page(request, reader), banner=await banner_for(site_of(request), reader))
+    return HTMLResponse(TEMPLATES.get_template("banner.html").render(page=shell))
+
+
+def _page(request: Request, reader: Reader | None = None) -> Page:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return Page(
+        path=request.url.path,
+        address=request.url.path + query,
+        theme=theme_of(request),
+        environment=site_of(request).environment,
+        form_token=reader.visitor.form_token if reader else "",
+        reader=reader,
+    )
+
+
+async def shell_of(request: Request, reader: Reader) -> Page:
+    site = site_of(request)
+    names, banner = await asyncio.gather(site.identity.names([reader.user_id]), banner_for(site, reader))
+    return replace(
+        _page(request, reader),
+        name=names[0],
+        businesses=tuple(membership.business_id for membership in site.memberships.of(reader.user_id)),
+        banner=banner,
+    )
+
+
+@dataclass(frozen=True)
+class ShownConnection:
+    """A connection with what a page says about it."""
+
+    connection: answers.Connection
+    provider_name: str
+    standing: Standing
+    days_left: int
+    share_left: int
+    held: answers.Held
+    synced: answers.SyncStatus
+
+    @property
+    def waiting(self) -> int:
+        return self.held.waiting
+
+    @property
+    def id(self) -> str:
+        return self.connection.connection_id
+
+    @property
+    def organisation(self) -> str:
+        return self.connection.organisation_name or self.provider_name
+
+    @property
+    def can_reconnect(self) -> bool:
+        return self.connection.lifecycle in {"active", "expired", "revoked"}
+
+
+def shown(
+    site: Site,
+    connection: answers.Connection,
+    *,
+    names: Mapping[str, str],
+    held: answers.Held = NOTHING_HELD,
+    synced: answers.SyncStatus = NEVER_SYNCED,
+) -> ShownConnection:
+    """A connection in words, as of now. `names` are the providers' own."""
+    now = site.clock.now()
+    ends, began = connection.consent_expires_at, connection.connected_at
+    return ShownConnection(
+        connection=connection,
+        provider_name=names.get(connection.provider, connection.provider),
+        standing=standing_of(
+            connection.lifecycle,
+            health=site.health.of(connection.provider),
+            consent_expires_at=ends,
+            refreshing=synced.is_running,
+            now=now,
+        ),
+        days_left=days_left(ends, now=now) if ends else 0,
+        share_left=share_left(began, ends, now=now) if began and ends else 0,
+        held=held,
+        synced=synced,
+    )
+
+
+async def shown_connection(site: Site, reader: Reader, connection_id: str) -> ShownConnection:
+    """One connection, with what waits for it and how fresh its lists are."""
+    speaker = reader.speaker
+    connection, names = await asyncio.gather(
+        site.connections.one(speaker, connection_id), site.connections.provider_names(speaker)
+    )
+    held, synced = await _details(site, reader, connection)
+    return shown(site, connection, names=names, held=held, synced=synced)
+
+
+async def shown_connections(site: Site, reader: Reader) -> dict[str, ShownConnection]:
+    """All connections of the business by id, with what waits for each and how fresh its lists are."""
+    speaker = reader.speaker
+    connections, names = await asyncio.gather(site.connections.all(speaker), site.connections.provider_names(speaker))
+    details = await asyncio.gather(*(_details(site, reader, connection) for connection in connections))
+    return {
+        connection.connection_id: shown(site, connection, names=names, held=held, synced=synced)
+        for connection, (held, synced) in zip(connections, details, strict=True)
+    }
+
+
+async def _details(
+    site: Site, reader: Reader, connection: answers.Connection
+) -> tuple[answers.Held, answers.SyncStatus]:
+    """What the other services know of a connection. A pending one is not theirs yet."""
+    if connection.lifecycle == "pending":
+        return NOTHING_HELD, NEVER_SYNCED
+    held, synced = await asyncio.gather(
+        site.items.held(reader.speaker, connection.connection_id),
+        site.syncs.status(reader.speaker, connection.connection_id),
+    )
+    return held, synced
+
+
+async def banner_for(site: Site, reader: Reader) -> ShownBanner | None:
+    """The banner of this reader. No page fails for its banner: without an answer there is none."""
+    try:
+        return await _banner(site, reader)
+    except (ServiceUnavailable, RequestRefused):
+        return None
+
+
+async def _banner(site: Site, reader: Reader) -> ShownBanner | None:
+    names = await site.connections.provider_names(reader.speaker)
+    all_shown = {c.connection_id: shown(site, c, names=names) for c in await site.connections.all(reader.speaker)}
+    stands = [Stand(s.id, s.standing, s.connection.consent_expires_at) for s in all_shown.values()]
+    banner = choose_banner(stands, manages=reader.manages, now=site.clock.now())
+    if banner is None:
+        return None
+    chosen = all_shown[banner.connection_id]
+    held = await site.items.held(reader.speaker, chosen.id) if chosen.standing.needs_a_login else None
+    return _worded(reader, chosen, more=banner.more, waiting=held.waiting if held else 0)
+
+
+TONES = {Standing.EXPIRED: "bad", Standing.REVOKED: "bad", Standing.DEGRADED: "info", Standing.EXPIRING: "warn"}
+
+
+def _worded(reader: Reader, chosen: ShownConnection, *, more: int, waiting: int) -> ShownBanner:
+    standing, connection = chosen.standing, chosen.connection
+    asks_admin = standing.needs_a_login and not reader.manages
+    base, leads_to_login = f"/b/{reader.business_id}", reader.manages and standing is not Standing.DEGRADED
+    on = connection.ended_at if standing is Standing.REVOKED else connection.consent_expires_at
+    return ShownBanner(
+        tone=TONES[standing],
+        text=say(
+            "banner.ask_admin" if asks_admin else f"banner.{standing}",
+            provider=chosen.provider_name,
+            date=_day(on) if on else "",
+            n=waiting,
+        ),
+        connection_id=chosen.id,
+        more=more,
+        href=f"{base}/settings/connections/{chosen.id}/reconnect?from=inbox" if leads_to_login else None,
+        action=_action(standing) if leads_to_login else None,
+        asks_admin=asks_admin,
+    )
+
+
+def _action(standing: Standing) -> str:
+    return "Reconnect now" if standing is Standing.EXPIRING else "Reconnect"

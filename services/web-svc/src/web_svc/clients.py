@@ -1,0 +1,260 @@
+"""The other services' HTTP APIs, always for the person who is looking."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx2
+import structlog
+from chassis.observe import traceparent
+from pydantic import TypeAdapter
+
+from web_svc import answers
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The person a call is made for, in one business and with one role."""
+
+    user_id: str
+    business_id: str
+    role: str
+
+
+class Signer(Protocol):
+    """Signs for this service; `chassis.service_tokens.ServiceSigner` does."""
+
+    def token(self, audience: str, subject: str, business_id: str, role: str) -> str: ...
+
+
+class ServiceUnavailable(Exception):
+    """A service did not answer in time, or answered that it cannot now. Whether it did something is not known."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        super().__init__(f"{service} does not answer")
+
+
+class RequestRefused(Exception):
+    """A service said no, with its reason. It changed nothing."""
+
+    def __init__(self, service: str, status: int, code: str, detail: str | None, correlation_id: str | None) -> None:
+        self.service, self.status, self.code = service, status, code
+        self.detail, self.correlation_id = detail, correlation_id
+        super().__init__(f"{service} refused with {status} {code}: {detail}")
+
+
+class Service:
+    """One service. GETs may be repeated by the caller; a POST carries the form's idempotency key, so it may be too."""
+
+    def __init__(self, name: str, http: httpx2.AsyncClient, signer: Signer) -> None:
+        self._name, self._http, self._signer = name, http, signer
+
+    async def get(self, speaker: Speaker, path: str, params: Mapping[str, str | list[str]] | None = None) -> Any:
+        return await self._call("GET", path, self._authorised(speaker), params=params)
+
+    async def post(self, speaker: Speaker, path: str, body: Mapping[str, object], *, key: str) -> Any:
+        headers = {**self._authorised(speaker), "Idempotency-Key": key}
+        return await self._call("POST", path, headers, json=body)
+
+    def _authorised(self, speaker: Speaker) -> dict[str, str]:
+        token = self._signer.token(self._name, speaker.user_id, speaker.business_id, speaker.role)
+        return {"Authorization": f"Bearer {token}"}
+
+    async def _call(self, method: str, path: str, headers: dict[str, str], **more: Any) -> Any:
+        flow = {**traceparent(), "X-Request-Id": structlog.contextvars.get_contextvars().get("request_id", "")}
+        try:
+            answer = await self._http.request(method, path, headers=headers | flow, **more)
+        except httpx2.TransportError as problem:
+            raise ServiceUnavailable(self._name) from problem
+        if answer.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR:
+            raise ServiceUnavailable(self._name)
+        if answer.is_error:
+            raise self._refusal(answer)
+        return answer.json() if answer.content else None
+
+    def _refusal(self, answer: httpx2.Response) -> RequestRefused:
+        is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
+        problem = answer.json() if is_problem else {}
+        return RequestRefused(
+            self._name,
+            answer.status_code,
+            problem.get("code", "unknown"),
+            problem.get("detail"),
+            problem.get("correlation_id"),
+        )
+
+
+class Connections:
+    """connection-svc."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._provider_names: dict[str, str] = {}
+
+    async def all(self, speaker: Speaker) -> list[answers.Connection]:
+        page = await self._service.get(speaker, "/api/v1/connections")
+        return TypeAdapter(list[answers.Connection]).validate_python(page["items"])
+
+    async def one(self, speaker: Speaker, connection_id: str) -> answers.Connection:
+        return answers.Connection.model_validate(
+            await self._service.get(speaker, f"/api/v1/connections/{connection_id}")
+        )
+
+    async def history(self, speaker: Speaker, connection_id: str) -> list[answers.TimelineEntry]:
+        page = await self._service.get(speaker, f"/api/v1/connections/{connection_id}/history")
+        return TypeAdapter(list[answers.TimelineEntry]).validate_python(page["items"])
+
+    async def explain(self, speaker: Speaker, connection_id: str) -> answers.Explanation:
+        return answers.Explanation.model_validate(
+            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/explain")
+        )
+
+    async def provider_names(self, speaker: Speaker) -> Mapping[str, str]:
+        """How each provider calls itself. A release of connection-svc does not change them: asked once."""
+        if not self._provider_names:
+            page = await self._service.get(speaker, "/api/v1/providers")
+            providers = TypeAdapter(list[answers.Provider]).validate_python(page["items"])
+            self._provider_names = {provider.provider: provider.display_name for provider in providers}
+        return self._provider_names
+
+    async def begin_connecting(
+        self, speaker: Speaker, provider: str, *, return_to: str, key: str
+    ) -> answers.StartedAttempt:
+        body = {"provider": provider, "intent": "connect", "channel": "web", "return_to": return_to}
+        return await self._begin(speaker, body, key)
+
+    async def begin_reconnecting(
+        self, speaker: Speaker, connection: answers.Connection, *, return_to: str, key: str
+    ) -> answers.StartedAttempt:
+        body = {
+            "provider": connection.provider,
+            "intent": "reconnect",
+            "connection_id": connection.connection_id,
+            "channel": "web",
+            "return_to": return_to,
+        }
+        return await self._begin(speaker, body, key)
+
+    async def _begin(self, speaker: Speaker, body: Mapping[str, object], key: str) -> answers.StartedAttempt:
+        return answers.StartedAttempt.model_validate(
+            await self._service.post(speaker, "/api/v1/connection-attempts", body, key=key)
+        )
+
+    async def attempt(self, speaker: Speaker, attempt_id: str) -> answers.Attempt:
+        return answers.Attempt.model_validate(
+            await self._service.get(speaker, f"/api/v1/connection-attempts/{attempt_id}")
+        )
+
+    async def choose_organisation(self, speaker: Speaker, attempt_id: str, organisation_id: str, *, key: str) -> None:
+        body = {"organisation_id": organisation_id}
+        await self._service.post(speaker, f"/api/v1/connection-attempts/{attempt_id}/organisation", body, key=key)
+
+    async def ask_admin(self, speaker: Speaker, connection_id: str, *, key: str) -> None:
+        await self._service.post(speaker, f"/api/v1/connections/{connection_id}/ask-admin", {}, key=key)
+
+    async def link(self, token: str) -> answers.ReconnectLink:
+        return answers.ReconnectLink.model_validate(
+            await self._service.get(LINK_HOLDER, f"/internal/reconnect-links/{token}")
+        )
+
+    async def consume_link(self, token: str, *, key: str) -> str:
+        """Spend the link; the address that starts the login. Raises RequestRefused when it cannot be used."""
+        answer = await self._service.post(LINK_HOLDER, f"/internal/reconnect-links/{token}/consume", {}, key=key)
+        return str(answer["start_url"])
+
+
+LINK_HOLDER = Speaker(user_id="web-svc", business_id="biz_none", role="service")
+"""Whoever holds a reconnect link speaks for nobody: the link itself is the right."""
+
+
+class Syncs:
+    """sync-svc."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def status(self, speaker: Speaker, connection_id: str) -> answers.SyncStatus:
+        return answers.SyncStatus.model_validate(
+            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/sync")
+        )
+
+    async def refresh(self, speaker: Speaker, connection_id: str, *, key: str) -> None:
+        await self._service.post(speaker, f"/api/v1/connections/{connection_id}/refresh", {}, key=key)
+
+
+class Rules:
+    """list-svc, as far as rules go."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def count(self, speaker: Speaker, connection_id: str) -> int:
+        """The automation rules that code to this connection; of more than 200 rules in a business the first 200."""
+        page = await self._service.get(speaker, "/api/v1/rules", {"limit": "200"})
+        rules = TypeAdapter(list[answers.Rule]).validate_python(page["items"])
+        return sum(rule.coding.connection_id == connection_id for rule in rules)
+
+
+class Items:
+    """publish-svc."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def with_status(
+        self, speaker: Speaker, statuses: tuple[str, ...], *, cursor: str | None = None
+    ) -> answers.ItemPage:
+        params: dict[str, str | list[str]] = {"status": list(statuses), "limit": "50"}
+        if cursor is not None:
+            params["cursor"] = cursor
+        return answers.ItemPage.model_validate(await self._service.get(speaker, "/api/v1/items", params))
+
+    async def counts(self, speaker: Speaker) -> dict[str, int]:
+        """How many items there are of each status."""
+        answer = await self._service.get(speaker, "/api/v1/items/counts")
+        return TypeAdapter(dict[str, int]).validate_python(answer["statuses"])
+
+    async def one(self, speaker: Speaker, item_id: str) -> answers.Item:
+        return answers.Item.model_validate(await self._service.get(speaker, f"/api/v1/items/{item_id}"))
+
+    async def history(self, speaker: Speaker, item_id: str) -> list[answers.TimelineEntry]:
+        page = await self._service.get(speaker, f"/api/v1/items/{item_id}/history")
+        return TypeAdapter(list[answers.TimelineEntry]).validate_python(page["items"])
+
+    async def held(self, speaker: Speaker, connection_id: str) -> answers.Held:
+        return answers.Held.model_validate(
+            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/held")
+        )
+
+    async def publish(self, speaker: Speaker, item_id: str, *, key: str) -> None:
+        await self._service.post(speaker, f"/api/v1/items/{item_id}/publish", {}, key=key)
+
+    async def publish_all(self, speaker: Speaker, item_ids: list[str], *, key: str) -> None:
+        await self._service.post(speaker, "/api/v1/items/publish", {"ids": item_ids}, key=key)
+
+    async def retry(self, speaker: Speaker, item_id: str, *, key: str) -> None:
+        await self._service.post(speaker, f"/api/v1/items/{item_id}/retry", {}, key=key)
+
+
+class Identity:
+    """The identity system's people. A name that cannot be had now is the id: no page fails for a name."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+        self._names: dict[str, str] = {}
+
+    async def names(self, user_ids: list[str]) -> list[str]:
+        return await asyncio.gather(*map(self._name, user_ids))
+
+    async def _name(self, user_id: str) -> str:
+        if user_id not in self._names:
+            try:
+                answer = await self._http.get(f"/identity/v1/users/{user_id}")
+            except httpx2.TransportError:
+                return user_id
+            if answer.is_error:
+                return user_id
+            self._names[user_id] = str(answer.json()["name"])
+        return self._names[user_id]

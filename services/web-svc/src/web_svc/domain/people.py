@@ -1,0 +1,61 @@
+"""Who belongs to which business, and what that lets them do here."""
+
+from dataclasses import dataclass, field
+
+MANAGING_ROLES = ("admin", "accountant")
+ROLES_BY_REACH = ("admin", "accountant", "publisher", "member")
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One person in one business."""
+
+    business_id: str
+    user_id: str
+    roles: frozenset[str]
+
+    @property
+    def role(self) -> str | None:
+        """The role that reaches furthest, the one this person speaks with; None when no role opens these pages."""
+        return next((role for role in ROLES_BY_REACH if role in self.roles), None)
+
+    @property
+    def manages_connections(self) -> bool:
+        return self.role in MANAGING_ROLES
+
+
+@dataclass
+class Memberships:
+    """The memberships as last heard. Older news than the last heard of a membership changes nothing."""
+
+    _known: dict[str, Membership] = field(default_factory=dict)
+    _sequences: dict[str, int] = field(default_factory=dict)
+
+    def remember(self, membership: Membership, *, sequence: int) -> None:
+        key = f"{membership.business_id}/{membership.user_id}"
+        if self._is_news(key, sequence):
+            self._known[key] = membership
+
+    def forget(self, key: str, *, sequence: int) -> None:
+        """Somebody left; `key` is `{business_id}/{user_id}`."""
+        if self._is_news(key, sequence):
+            self._known.pop(key, None)
+
+    def of(self, user_id: str) -> list[Membership]:
+        """The businesses whose pages this person may open, in a steady order."""
+        mine = (known for known in self._known.values() if known.user_id == user_id and known.role is not None)
+        return sorted(mine, key=lambda membership: membership.business_id)
+
+    def find(self, business_id: str, user_id: str) -> Membership | None:
+        known = self._known.get(f"{business_id}/{user_id}")
+        return known if known is not None and known.role is not None else None
+
+    def administrators(self, business_id: str) -> list[str]:
+        """User ids of those who can be asked."""
+        return sorted(m.user_id for m in self._known.values() if m.business_id == business_id and "admin" in m.roles)
+
+    def _is_news(self, key: str, sequence: int) -> bool:
+        if sequence <= self._sequences.get(key, -1):
+            return False
+        self._sequences[key] = sequence
+        return True

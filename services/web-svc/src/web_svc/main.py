@@ -1,0 +1,98 @@
+"""Builds web-svc by hand; the only reader of its settings."""
+
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx2
+from chassis import clock, migrations
+from chassis.consume import tail
+from chassis.database import Database
+from chassis.http import create_app
+from chassis.observe import configure_logging, trace_to
+from chassis.run import serve
+from chassis.service_tokens import ServiceSigner
+from fastapi import FastAPI
+from relink_contracts import decode
+from starlette.staticfiles import StaticFiles
+
+from web_svc.api import connections, events, inbox, links, problems, reconnect, signin
+from web_svc.api.browser import Browser
+from web_svc.api.live import Live
+from web_svc.api.site import Site
+from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
+from web_svc.domain.health import ProvidersHealth
+from web_svc.domain.people import Memberships
+from web_svc.handlers import FROM_BEGINNING, HEARD, listener
+from web_svc.oidc import IdentityProvider
+from web_svc.settings import Settings
+from web_svc.store.sessions import StoredSessions
+
+SERVICE = "web-svc"
+CALL_SECONDS = 10.0
+
+
+def build_app(site: Site, database: Database | None) -> FastAPI:
+    """The pages. Without a database (in page tests) readiness asks for none."""
+    app = create_app(
+        "Relink",
+        version=version("web-svc"),
+        health={"database": database.ping} if database else {},
+        routers=[each.router for each in (signin, inbox, connections, reconnect, links, events)],
+    )
+    app.state.site = site
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    problems.install(app)
+    app.add_middleware(Browser, is_secure=site.is_secure)
+    return app
+
+
+def build_site(settings: Settings, database: Database) -> Site:
+    signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
+    process, addresses, sign_in = settings.process, settings.services, settings.sign_in
+    public_url = settings.http.public_url.rstrip("/")
+
+    def service(name: str, address: str) -> Service:
+        return Service(name, httpx2.AsyncClient(base_url=address, timeout=CALL_SECONDS), signer)
+
+    return Site(
+        public_url=public_url,
+        environment=process.environment,
+        session_lifetime=timedelta(hours=sign_in.session_hours),
+        sessions=StoredSessions(database),
+        memberships=Memberships(),
+        connections=Connections(service("connection-svc", addresses.connection)),
+        syncs=Syncs(service("sync-svc", addresses.sync)),
+        rules=Rules(service("list-svc", addresses.list)),
+        items=Items(service("publish-svc", addresses.publish)),
+        identity=Identity(httpx2.AsyncClient(base_url=addresses.identity, timeout=CALL_SECONDS)),
+        identity_provider=IdentityProvider(
+            issuer=sign_in.issuer,
+            client_id=sign_in.client_id,
+            client_secret=sign_in.client_secret.get_secret_value(),
+            redirect_uri=f"{public_url}/sign-in/callback",
+            transport=httpx2.AsyncHTTPTransport(),
+        ),
+        live=Live(),
+        health=ProvidersHealth(),
+        clock=clock.from_settings(process.environment, process.clock_offset_file),
+        system_clock=clock.SystemClock(),
+    )
+
+
+async def api(settings: Settings) -> None:
+    """Serve the pages until told to stop."""
+    configure_logging(SERVICE, settings.process.log_level)
+    trace_to(SERVICE, settings.process.otlp_endpoint)
+    database = await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    site = build_site(settings, database)
+    hear = listener(site.memberships, site.health, site.live)
+    listening = tail(settings.kafka.bootstrap_servers, HEARD, hear, decode=decode, from_beginning_topics=FROM_BEGINNING)
+    await serve(listening, http=(build_app(site, database), settings.http.host, settings.http.port))
+    await database.close()
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the database to the newest version."""
+    configure_logging(SERVICE, settings.process.log_level)
+    await migrations.migrate(settings.database.direct.get_secret_value(), "web_svc")

@@ -1,0 +1,128 @@
+"""Every sentence of the wording table that a page uses, by its message id; the only place where they stand.
+
+A text may hold `**strong**`, `{fact}` and `{n, plural, =0 {…} one {…} other {…}}`, where `#` is the number.
+"""
+
+import re
+from collections.abc import Mapping
+
+from markupsafe import Markup, escape
+
+MESSAGES: Mapping[str, str] = {
+    "banner.expiring": "**Your {provider} connection expires on {date}.** "
+    "Reconnect now to keep publishing without a break. It takes about a minute.",
+    "banner.expired": "**Your {provider} connection has expired.** "
+    "{n, plural, =0 {New items will wait} one {# item is waiting} other {# items are waiting}} to publish. "
+    "Reconnect and we will send {n, plural, one {it} other {them}} for you.",
+    "banner.revoked": "**{provider} stopped sharing data with us on {date}.** "
+    "Someone may have removed access in {provider}. Reconnect to continue.",
+    "banner.degraded": "**{provider} is not answering right now.** "
+    "We keep trying and will publish your items when it is back. You do not need to do anything.",
+    "banner.ask_admin": "**The {provider} connection has expired.** You need an administrator to reconnect it.",
+    "banner.ask_admin.action": "Ask an admin to reconnect",
+    "banner.more": "and {n} more",
+    "preflight.title": "Reconnect to {organisation}",
+    "preflight.safe": "Your settings and automation rules stay exactly as they are.",
+    "preflight.steps": "You will log in to {provider}, allow access, and come straight back here.",
+    "preflight.tip": "If {organisation} looks greyed out in {provider}, it is already shared. Choose Continue there.",
+    "mismatch.title": "That is a different organisation",
+    "mismatch.body": "This connection belongs to **{expected}**. You logged in to **{actual}**. "
+    "Using another organisation would leave your rules pointing at lists that do not exist there.",
+    "mismatch.back": "Log in to {expected}",
+    "org.none": "This {provider} login has no organisation you can connect. You may need a role that can manage "
+    "connected apps, such as Adviser or Standard in Xero or Company admin in QuickBooks.",
+    "org.taken": "{organisation} is already connected to another account here. "
+    "Ask them to disconnect it first, or choose another organisation.",
+    "done.title": "Connected to {organisation}",
+    "done.body": "Next reconnection due {date}. We will remind you before then.",
+    "done.resume": "Publishing {done} of {total} waiting items…",
+    "done.resume.all": "{total, plural, one {The waiting item is published.} "
+    "other {All # waiting items are published.}}",
+    "done.resume.partial": "{ok} published, {bad} need your attention.",
+    "done.lists.failed": "Connected. Lists could not be updated yet, we will retry by ourselves.",
+    "auth.denied": "Access was not granted. Nothing has changed. You can try again when you are ready.",
+    "auth.timeout": "The login took too long and was cancelled to keep your account safe. Nothing has changed.",
+    "auth.state": "This page was opened from an old or copied link. Start again from Connections.",
+    "auth.provider_down": "{provider} could not complete the login just now. Your connection is unchanged. "
+    "Try again in a few minutes.",
+    "auth.scope": "{provider} did not grant everything we need. Without it we cannot publish your items.",
+    "publish.connection_expired": "Waiting: the {provider} connection has expired",
+    "publish.connection_revoked": "Waiting: {provider} stopped sharing data with us",
+    "publish.connection_checking": "Waiting: we are checking the {provider} connection",
+    "publish.connection_ended": "Waiting: the {provider} connection has ended",
+    "publish.provider_degraded": "Waiting: {provider} is not answering right now",
+    "publish.canary_failed": "Waiting: the first item of the queue was refused. We publish the rest once it is solved",
+    "publish.waiting": "Waiting for {provider}",
+    "publish.category_missing": "The category no longer exists in {provider}. Choose another category.",
+    "publish.tax_mismatch": "The tax rate cannot be used with this category in {provider}. Change one of them.",
+    "publish.period_locked": "{provider} has locked this period. Change the date or unlock the period there.",
+    "publish.duplicate": "{provider} already has a document with this reference from this supplier.",
+    "publish.rate": "{provider} asked us to slow down. We will try again by ourselves.",
+    "publish.outage": "{provider} did not answer. We will try again by ourselves.",
+    "publish.uncertain": "{provider} may have it already. We look before we send it again.",
+    "publish.unknown": "{provider} refused this item. It said: “{provider_message}”.",
+    "publish.refused": "{provider} refused this item.",
+    "inbox.waiting": "{n, plural, one {# item is} other {# items are}} waiting for {provider}.",
+    "inbox.published": "{n, plural, one {# item} other {# items}} sent to publish.",
+    "empty.connections": "No accounting software connected yet. "
+    "Connect it to publish items and keep your lists up to date.",
+    "empty.inbox": "Nothing to publish yet. New items appear here as soon as they are read.",
+    "empty.tab": "Nothing here right now.",
+    "forbidden": "Only administrators can manage connections. Your administrators: {names}.",
+    "forbidden.action": "Ask an admin",
+    "forbidden.asked": "We told {names} that the connection needs a new login.",
+    "link.valid": "The {provider} connection of {organisation} needs a new login. It takes about a minute.",
+    "link.used": "This link has been used. If the connection is still broken, ask for a new link.",
+    "link.expired": "This link is no longer valid. Ask for a new link.",
+    "link.repaired": "All good, nothing to do. {provider} is connected again.",
+    "link.unknown": "This link does not exist. Check that the whole address was copied.",
+    "lists.asked": "Your lists are being refreshed.",
+    "error.forbidden": "You do not have the right to do this. Nothing has changed.",
+    "error.not_found": "There is nothing at this address, or it belongs to another business.",
+    "error.conflict": "Somebody or something changed this a moment ago. "
+    "Go back, look again, then repeat what you meant.",
+    "error.form": "This form is too old or was opened in another session. Go back, reload the page and try again.",
+    "error.unavailable": "A part of our service is not answering. Nothing was lost. Try again in a minute.",
+    "error.internal": "We could not finish this because of a fault on our side. It has been recorded.",
+    "error.signed_out": "Your session has ended. Sign in to continue.",
+    "error.no_business": "Your account belongs to no business yet. Ask your administrator to add you.",
+    "error.sign_in": "The sign-in could not be completed. Start again.",
+}
+
+_STRONG = re.compile(r"\*\*(.+?)\*\*")
+_PLURAL_START = re.compile(r"(\w+), plural, ")
+_CASE = re.compile(r"\s*(=\d+|one|other) \{")
+
+
+def say(message_id: str, **facts: object) -> Markup:
+    """The sentence with its facts filled in, escaped. A message or fact that does not exist raises `KeyError`."""
+    text = _STRONG.sub(r"<strong>\1</strong>", MESSAGES[message_id])
+    return Markup(_fill(text, facts))  # noqa: S704 - the texts are ours, and each fact is escaped on its way in
+
+
+def _fill(text: str, facts: Mapping[str, object]) -> str:
+    filled, rest = "", text
+    while "{" in rest:
+        before, _, rest = rest.partition("{")
+        inner, rest = _to_closing_brace(rest)
+        filled += before + (_choose(inner, facts) if _PLURAL_START.match(inner) else str(escape(facts[inner])))
+    return filled + rest
+
+
+def _choose(inner: str, facts: Mapping[str, object]) -> str:
+    name, _, cases = inner.partition(", plural, ")
+    number, texts = facts[name], {}
+    while start := _CASE.match(cases):
+        text, cases = _to_closing_brace(cases[start.end() :])
+        texts[start[1]] = text
+    chosen = texts.get(f"={number}") or (texts.get("one") if number == 1 else None) or texts["other"]
+    return _fill(chosen.replace("#", str(number)), facts)
+
+
+def _to_closing_brace(text: str) -> tuple[str, str]:
+    depth = 1
+    for position, letter in enumerate(text):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if depth == 0:
+            return text[:position], text[position + 1 :]
+    raise ValueError(f"a brace is never closed: {text}")

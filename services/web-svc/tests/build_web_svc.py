@@ -1,0 +1,408 @@
+"""Builders and fakes: the other services as small ASGI apps that answer like the real ones, and a signed-in browser."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+from chassis.testing import FrozenClock
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from web_svc.api.live import Live
+from web_svc.api.site import Site
+from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
+from web_svc.domain.health import ProvidersHealth
+from web_svc.domain.people import Membership, Memberships
+from web_svc.main import build_app
+from web_svc.oidc import IdentityProvider
+from web_svc.store.sessions import Session, SignIn
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+BUSINESS, ANNA, BEN, CARLA = "biz_demo", "usr_anna", "usr_ben", "usr_carla"
+NAMES = {ANNA: "Anna Berg", BEN: "Ben Okafor", CARLA: "Carla Reyes"}
+XERO = "con_0192f0c1xero"
+PUBLIC_URL = "http://localhost:8000"
+
+
+def connection(**changes: Any) -> dict[str, Any]:
+    """A connection that works, as connection-svc answers it."""
+    return {
+        "connection_id": XERO,
+        "provider": "xero",
+        "lifecycle": "active",
+        "generation": 1,
+        "organisation_id": "0f6b3e0a-6f0d-4c7b-9b1e-2f7d5a9c4b11",
+        "organisation_name": "Demo Trading Ltd",
+        "connected_at": (NOW - timedelta(days=200)).isoformat(),
+        "consent_expires_at": (NOW + timedelta(days=165)).isoformat(),
+        "ended_at": None,
+        "reason": None,
+        "scopes": ["offline_access", "accounting.transactions", "accounting.contacts"],
+        "replaces_connection_id": None,
+        "settings": {
+            "warn_new_supplier": True,
+            "always_ask_organisation": True,
+            "auto_publish": False,
+            "default_destination": "awaiting_payment",
+        },
+        "settings_version": 3,
+        "created_at": (NOW - timedelta(days=200)).isoformat(),
+    } | changes
+
+
+def expired(**changes: Any) -> dict[str, Any]:
+    ended = (NOW - timedelta(days=1)).isoformat()
+    return connection(lifecycle="expired", consent_expires_at=ended, ended_at=ended, reason="consent_lapsed") | changes
+
+
+def item(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """An item that is ready, as publish-svc answers it."""
+    suppliers = ("Northwind Paper", "Harbour Coffee Co", "Blue Kite Studio", "Alder & Finch LLP", "Metro Fleet Hire")
+    return {
+        "item_id": f"itm_{number:04}",
+        "external_id": f"up-{number}",
+        "connection_id": XERO,
+        "status": "ready",
+        "reason": None,
+        "provider_message": None,
+        "provider_reference": None,
+        "provider_url": None,
+        "supplier": {"id": None, "name": suppliers[number % len(suppliers)]},
+        "number": f"INV-{2040 + number}",
+        "date": (NOW - timedelta(days=number)).date().isoformat(),
+        "due_date": (NOW + timedelta(days=14)).date().isoformat(),
+        "currency": "GBP",
+        "total": {"amount": f"{37 * number + 12}.40", "currency": "GBP"},
+        "lines": [
+            {
+                "description": "Printing and paper",
+                "amount": {"amount": f"{37 * number + 12}.40", "currency": "GBP"},
+                "account_id": "429",
+                "tax_rate_id": "INPUT2",
+            }
+        ],
+        "document": {"file_name": f"invoice-{number}.pdf", "content_type": "application/pdf"},
+    } | changes
+
+
+def problem(status: int, code: str, detail: str = "Not possible.") -> JSONResponse:
+    body = {"status": status, "code": code, "title": "No", "detail": detail, "correlation_id": "corr-of-service"}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """Whom a call spoke for."""
+
+    audience: str
+    user_id: str
+    business_id: str
+    role: str
+
+
+class PlainSigner:
+    """Signs nothing: the token says in the clear whom it speaks for."""
+
+    def token(self, audience: str, subject: str, business_id: str, role: str) -> str:
+        return f"{audience} {subject} {business_id} {role}"
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    body: dict[str, Any]
+    key: str | None
+    by: Speaking
+
+
+@dataclass
+class FakeService:
+    """What all fakes do: note each POST, and hide everything from other businesses."""
+
+    calls: list[Call] = field(default_factory=list)
+    is_down: bool = False
+
+    def route(self, path: str, answer: Callable[[Request], Any], method: str = "GET") -> Route:
+        async def endpoint(request: Request) -> Response:
+            if self.is_down:
+                return Response(status_code=503)
+            by = Speaking(*request.headers["Authorization"].removeprefix("Bearer ").split(" "))
+            if method == "POST":
+                key = request.headers.get("Idempotency-Key")
+                self.calls.append(Call(method, request.url.path, await request.json(), key, by))
+            if by.role != "service" and by.business_id != BUSINESS:
+                return problem(404, "not_found")
+            answered = answer(request)
+            return answered if isinstance(answered, Response) else JSONResponse(answered)
+
+        return Route(path, endpoint, methods=[method])
+
+
+@dataclass
+class FakeConnectionService(FakeService):
+    connections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    links: dict[str, dict[str, Any]] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=lambda: {"why": "The connection works.", "next": None})
+    start_url: str = "http://localhost:8001/oauth/start/att_1"
+
+    def app(self) -> Starlette:
+        api = "/api/v1"
+        return Starlette(
+            routes=[
+                self.route(f"{api}/providers", lambda _: {"items": PROVIDERS}),
+                self.route(f"{api}/connections", lambda _: {"items": list(self.connections.values()), "next": None}),
+                self.route(f"{api}/connections/{{id}}", self._one),
+                self.route(f"{api}/connections/{{id}}/history", lambda _: {"items": self.history, "next": None}),
+                self.route(f"{api}/connections/{{id}}/explain", lambda _: self.explanation),
+                self.route(f"{api}/connections/{{id}}/ask-admin", lambda _: Response(status_code=204), "POST"),
+                self.route(f"{api}/connection-attempts", self._start, "POST"),
+                self.route(f"{api}/connection-attempts/{{id}}", lambda r: self.attempts[r.path_params["id"]]),
+                self.route(f"{api}/connection-attempts/{{id}}/organisation", self._choose, "POST"),
+                self.route("/internal/reconnect-links/{token}", self._link),
+                self.route("/internal/reconnect-links/{token}/consume", self._consume, "POST"),
+            ]
+        )
+
+    def _one(self, request: Request) -> Any:
+        return self.connections.get(request.path_params["id"]) or problem(404, "not_found")
+
+    def _start(self, _request: Request) -> Any:
+        expires_at = (NOW + timedelta(minutes=30)).isoformat()
+        started = {"attempt_id": "att_1", "connection_id": XERO, "start_url": self.start_url, "expires_at": expires_at}
+        return JSONResponse(started, 201)
+
+    def _choose(self, request: Request) -> Any:
+        attempt = self.attempts[request.path_params["id"]]
+        chosen = self.calls[-1].body["organisation_id"]
+        expected = [each["id"] for each in attempt["organisations"] if each["expected"]]
+        if attempt["intent"] == "reconnect" and chosen not in expected:
+            return problem(409, "organisation_mismatch")
+        attempt["state"] = "activated"
+        return self.connections[attempt["connection_id"]]
+
+    def _link(self, request: Request) -> Any:
+        return self.links.get(request.path_params["token"]) or problem(404, "not_found")
+
+    def _consume(self, request: Request) -> Any:
+        link = self.links[request.path_params["token"]]
+        if link["state"] != "valid":
+            return problem(409, "link_not_valid")
+        link["state"] = "used"
+        return {"start_url": self.start_url}
+
+
+PROVIDERS = [
+    {"provider": "xero", "display_name": "Xero", "lists": ["accounts"], "mobile": True},
+    {"provider": "quickbooks", "display_name": "QuickBooks Online", "lists": ["accounts"], "mobile": True},
+]
+
+
+def attempt(*organisations: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A journey that came back from the provider."""
+    return {
+        "attempt_id": "att_1",
+        "connection_id": XERO,
+        "provider": "xero",
+        "intent": "reconnect",
+        "channel": "web",
+        "state": "returned",
+        "organisations": list(organisations),
+        "ask": True,
+        "problem": None,
+        "expires_at": (NOW + timedelta(minutes=30)).isoformat(),
+    } | changes
+
+
+def organisation(name: str = "Demo Trading Ltd", **changes: Any) -> dict[str, Any]:
+    known = {
+        "id": "org-" + re.sub(r"\W", "", name).lower(),
+        "name": name,
+        "country": "GB",
+        "currency": "GBP",
+        "expected": name == "Demo Trading Ltd",
+        "taken": False,
+    }
+    return known | changes
+
+
+@dataclass
+class FakeSyncService(FakeService):
+    status: dict[str, Any] = field(
+        default_factory=lambda: {
+            "state": "idle",
+            "last_completed_at": (NOW - timedelta(hours=5)).isoformat(),
+            "next_at": (NOW + timedelta(hours=43)).isoformat(),
+        }
+    )
+
+    def app(self) -> Starlette:
+        connection_path = "/api/v1/connections/{id}"
+        return Starlette(
+            routes=[
+                self.route(f"{connection_path}/sync", lambda _: self.status),
+                self.route(f"{connection_path}/refresh", lambda _: Response(status_code=202), "POST"),
+            ]
+        )
+
+
+@dataclass
+class FakeListService(FakeService):
+    rules: int = 7
+
+    def app(self) -> Starlette:
+        rule = {"coding": {"connection_id": XERO}, "state": "active"}
+        return Starlette(
+            routes=[self.route("/api/v1/rules", lambda _: {"items": [rule] * self.rules, "next": None})]
+        )
+
+
+@dataclass
+class FakePublishService(FakeService):
+    items: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    held: dict[str, Any] = field(default_factory=lambda: {"waiting": 0, "release": None})
+
+    def app(self) -> Starlette:
+        items = "/api/v1/items"
+        return Starlette(
+            routes=[
+                self.route(f"{items}/counts", self._counts),
+                self.route(f"{items}/publish", lambda _: Response(status_code=202), "POST"),
+                self.route(f"{items}/{{id}}/publish", self._publish, "POST"),
+                self.route(f"{items}/{{id}}/retry", self._publish, "POST"),
+                self.route(f"{items}/{{id}}/history", lambda _: {"items": self.history, "next": None}),
+                self.route(f"{items}/{{id}}", self._one),
+                self.route(items, self._page),
+                self.route("/api/v1/connections/{id}/held", lambda _: self.held),
+            ]
+        )
+
+    def _page(self, request: Request) -> Any:
+        wanted = request.query_params.getlist("status")
+        return {"items": [each for each in self.items if each["status"] in wanted], "next": None}
+
+    def _counts(self, _request: Request) -> Any:
+        statuses = {each["status"] for each in self.items}
+        return {"statuses": {s: sum(each["status"] == s for each in self.items) for s in statuses}}
+
+    def _one(self, request: Request) -> Any:
+        found = [each for each in self.items if each["item_id"] == request.path_params["id"]]
+        return found[0] if found else problem(404, "not_found")
+
+    def _publish(self, request: Request) -> Any:
+        found = self._one(request)
+        if isinstance(found, dict):
+            found["status"] = "queued"
+        return found
+
+
+class SessionsInMemory:
+    """`Sessions` without a database; the suite in `database/` says that both are the same."""
+
+    def __init__(self) -> None:
+        self._sign_ins: dict[str, tuple[SignIn, datetime]] = {}
+        self._sessions: dict[str, Session] = {}
+
+    async def begin(self, sign_in_id: str, sign_in: SignIn, *, expires_at: datetime) -> None:
+        self._sign_ins[sign_in_id] = (sign_in, expires_at)
+
+    async def take(self, sign_in_id: str, *, now: datetime) -> SignIn | None:
+        sign_in, expires_at = self._sign_ins.pop(sign_in_id, (None, now))
+        return sign_in if expires_at > now else None
+
+    async def open(self, session_id: str, session: Session, *, now: datetime) -> None:
+        self._sign_ins = {key: value for key, value in self._sign_ins.items() if value[1] > now}
+        self._sessions = {key: value for key, value in self._sessions.items() if value.expires_at > now}
+        self._sessions[session_id] = session
+
+    async def find(self, session_id: str, *, now: datetime) -> Session | None:
+        session = self._sessions.get(session_id)
+        return session if session is not None and session.expires_at > now else None
+
+    async def close(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
+
+
+def identity_system() -> Starlette:
+    async def user(request: Request) -> Response:
+        user_id = request.path_params["id"]
+        if user_id not in NAMES:
+            return Response(status_code=404)
+        return JSONResponse({"user_id": user_id, "name": NAMES[user_id], "time_zone": "Europe/London"})
+
+    return Starlette(routes=[Route("/identity/v1/users/{id}", user)])
+
+
+@dataclass
+class World:
+    """web-svc among fakes: one business with a Xero connection, Anna who administers it, and Ben who does not."""
+
+    connection_service: FakeConnectionService = field(default_factory=FakeConnectionService)
+    sync_service: FakeSyncService = field(default_factory=FakeSyncService)
+    list_service: FakeListService = field(default_factory=FakeListService)
+    publish_service: FakePublishService = field(default_factory=FakePublishService)
+    memberships: Memberships = field(default_factory=Memberships)
+    sessions: SessionsInMemory = field(default_factory=SessionsInMemory)
+    clock: FrozenClock = field(default_factory=lambda: FrozenClock(NOW))
+    system_clock: FrozenClock = field(default_factory=lambda: FrozenClock(NOW))
+    health: ProvidersHealth = field(default_factory=ProvidersHealth)
+    live: Live = field(default_factory=Live)
+    public_url: str = PUBLIC_URL
+    identity_provider_app: Any = None
+    issuer: str = "http://issuer.test/oidc"
+
+    def __post_init__(self) -> None:
+        self.connection_service.connections = {XERO: connection()}
+        for user_id, role in ((ANNA, "admin"), (BEN, "member"), (CARLA, "accountant")):
+            self.memberships.remember(Membership(BUSINESS, user_id, frozenset({role})), sequence=1)
+
+    def app(self) -> FastAPI:
+        return build_app(self.site(), database=None)
+
+    def site(self) -> Site:
+        return Site(
+            public_url=self.public_url,
+            environment="local",
+            session_lifetime=timedelta(hours=12),
+            sessions=self.sessions,
+            memberships=self.memberships,
+            connections=Connections(_service("connection-svc", self.connection_service.app())),
+            syncs=Syncs(_service("sync-svc", self.sync_service.app())),
+            rules=Rules(_service("list-svc", self.list_service.app())),
+            items=Items(_service("publish-svc", self.publish_service.app())),
+            identity=Identity(_http(identity_system())),
+            identity_provider=IdentityProvider(
+                issuer=self.issuer,
+                client_id="relink-web",
+                client_secret="a-practice-secret-of-enough-letters",
+                redirect_uri=f"{self.public_url}/sign-in/callback",
+                transport=httpx2.ASGITransport(self.identity_provider_app or identity_system()),
+            ),
+            live=self.live,
+            health=self.health,
+            clock=self.clock,
+            system_clock=self.system_clock,
+        )
+
+    async def sign_in(self, user_id: str = ANNA) -> dict[str, str]:
+        """Cookies of a browser in which this person is signed in."""
+        session = Session(user_id, self.system_clock.now() + timedelta(hours=12))
+        await self.sessions.open(f"session-of-{user_id}", session, now=self.system_clock.now())
+        prefix = "__Host-relink" if self.public_url.startswith("https") else "relink"
+        return {f"{prefix}_session": f"session-of-{user_id}"}
+
+
+def _http(app: Starlette) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service.test")
+
+
+def _service(name: str, app: Starlette) -> Service:
+    return Service(name, _http(app), PlainSigner())
