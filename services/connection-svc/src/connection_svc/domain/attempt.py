@@ -156,7 +156,7 @@ class Attempt:
         """
         if not self.is_from(browser):
             raise ComebackRefused(self.id, Problem.FOREIGN_BROWSER)
-        if self.state_used_at is not None:
+        if self.state_used_at is not None or self.status not in {AttemptStatus.STARTED, AttemptStatus.TIMED_OUT}:
             raise ComebackRefused(self.id, Problem.STATE_USED)
         if self.is_over(now=now):
             raise ComebackRefused(self.id, Problem.TIMED_OUT)

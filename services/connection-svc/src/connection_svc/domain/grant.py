@@ -7,6 +7,12 @@ from enum import StrEnum
 
 LONGEST_BACKOFF = timedelta(minutes=15)
 
+OUTCOME_WAIT = timedelta(seconds=60)
+"""After this nobody can be about to store what an earlier refresh brought: twice a refresh's lease."""
+
+REPORT_PAUSE = timedelta(seconds=60)
+"""A token that was just renewed because of a report is not renewed again for another one."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -53,13 +59,19 @@ def is_fresh(grant: Grant, *, now: datetime, margin: timedelta) -> bool:
     return grant.tokens.access_expires_at - now > margin
 
 
-def is_refusal_believable(unsettled_since: datetime | None, *, now: datetime, outcome_wait: timedelta) -> bool:
-    """Whether `invalid_grant` proves a dead grant.
+def refusal_unproven_for(grant: Grant, *, now: datetime) -> timedelta:
+    """How long `invalid_grant` proves nothing yet; zero when it is to be believed.
 
-    It proves nothing while an earlier refresh has no known outcome: that one may have rotated the token and be about
-    to store it. After `outcome_wait` nobody can be about to store anything any more.
+    An earlier refresh without a known outcome may have rotated the token and be about to store it.
     """
-    return unsettled_since is None or now - unsettled_since >= outcome_wait
+    if grant.unsettled_since is None:
+        return timedelta(0)
+    return max(grant.unsettled_since + OUTCOME_WAIT - now, timedelta(0))
+
+
+def was_just_forced(grant: Grant, *, now: datetime) -> bool:
+    """The token was renewed a moment ago because somebody reported it as rejected."""
+    return grant.forced_at is not None and now - grant.forced_at < REPORT_PAUSE
 
 
 def backoff(failed_refreshes: int) -> timedelta:

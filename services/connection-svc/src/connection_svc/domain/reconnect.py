@@ -12,6 +12,8 @@ REMINDERS: tuple[tuple[str, timedelta], ...] = (
     ("reminder_7_days", timedelta(days=7)),
 )
 
+LINK_LIFETIME = timedelta(days=7)
+
 
 class CaseOutcome(StrEnum):
     """How a case closed."""

@@ -27,7 +27,7 @@ ON CONFLICT (connection_id) DO UPDATE
    SET version = grants.version + 1, key_id = $3, wrapped_key = $4, access_token = $5, refresh_token = $6,
        access_expires_at = $7, refresh_expires_at = $8, scopes = $9, authorisation_event = $10, obtained_at = $11,
        idle_refresh_at = $12, failed_refreshes = 0, unsettled_since = NULL, forced_at = NULL,
-       leased_until = 'epoch', backing_off_until = 'epoch'
+       lease = grants.lease + 1, leased_until = 'epoch', backing_off_until = 'epoch'
 """
 
 # By the version alone, never by the lease: what the provider gave last must be kept, however late it comes.

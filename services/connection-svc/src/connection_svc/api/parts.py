@@ -1,0 +1,76 @@
+"""What the routes stand on, put together in `main`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from chassis.clock import Clock
+from chassis.database import Database
+from chassis.service_tokens import Gate
+from providers import Providers
+
+from connection_svc.api.confirm import Confirmations
+from connection_svc.domain.connection import DetectedBy
+from connection_svc.domain.grant import AccessAnswer
+from connection_svc.store.sealing import Vault
+
+
+class AccessTokens(Protocol):
+    """Where access tokens come from. Both raise UnknownConnection."""
+
+    async def access(self, business_id: str, connection_id: str, *, asked_by: DetectedBy) -> AccessAnswer:
+        """A token that works, as far as is known."""
+        ...
+
+    async def rejected(
+        self, business_id: str, connection_id: str, *, fingerprint: str, asked_by: DetectedBy
+    ) -> AccessAnswer:
+        """What to do after the provider refused the token with this fingerprint."""
+        ...
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where browsers reach us (`public_url`) and the web pages (`web_url`), both without a slash at the end."""
+
+    public_url: str
+    web_url: str
+
+    def start(self, attempt_id: str) -> str:
+        """Leaves for the provider."""
+        return f"{self.public_url}/oauth/start/{attempt_id}"
+
+    def callback(self, provider: str) -> str:
+        """The exact redirect address that the provider knows; one for each, so that none can answer for another."""
+        return f"{self.public_url}/oauth/callback/{provider}"
+
+    def problem(self, code: str) -> str:
+        """The page that says where to start again when it is not known where somebody came from."""
+        return f"{self.web_url}/connect/problem?code={code}"
+
+    def organisation(self, business_id: str, connection_id: str) -> str:
+        """The page where the organisation of a reconnect is confirmed."""
+        return f"{self.web_url}/b/{business_id}/settings/connections/{connection_id}/organisation"
+
+    def link(self, secret: str) -> str:
+        """The page behind a reconnect link."""
+        return f"{self.web_url}/r/{secret}"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a router may need. `issuers`: how a provider names itself in its callback, where it does."""
+
+    database: Database
+    gate: Gate
+    clock: Clock
+    vault: Vault
+    providers: Providers
+    tokens: AccessTokens
+    confirmations: Confirmations
+    addresses: Addresses
+    issuers: dict[str, str]
+
+    def now(self) -> datetime:
+        """The domain's time."""
+        return self.clock.now()

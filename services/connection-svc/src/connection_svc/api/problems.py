@@ -1,0 +1,78 @@
+"""Refusals of the domain and the store as RFC 9457 problems. The only place where one becomes the other."""
+
+from collections.abc import AsyncIterator
+
+from chassis.http import Problem
+
+from connection_svc.domain.attempt import AttemptOver, NotReturned, OrganisationNotGranted, OrganisationTaken
+from connection_svc.domain.connection import (
+    NotDisconnectable,
+    NotReconnectable,
+    OrganisationMismatch,
+    SettingNotSupported,
+    SettingsChange,
+)
+from connection_svc.domain.errors import DomainError
+from connection_svc.domain.reconnect import LinkNotValid
+from connection_svc.store.attempts import UnknownAttempt
+from connection_svc.store.cases import UnknownCase
+from connection_svc.store.connections import ChangedMeanwhile, UnknownConnection
+from connection_svc.store.links import UnknownLink
+
+_NOT_FOUND = (UnknownConnection, UnknownAttempt, UnknownCase, UnknownLink)
+
+_REFUSALS: dict[type[DomainError], tuple[int, str, str]] = {
+    NotReconnectable: (409, "not_reconnectable", "Nothing to reconnect"),
+    NotDisconnectable: (409, "not_disconnectable", "Already ended"),
+    OrganisationMismatch: (409, "organisation_mismatch", "That is a different organisation"),
+    OrganisationTaken: (409, "organisation_taken", "Already connected"),
+    OrganisationNotGranted: (422, "organisation_not_granted", "Not part of this login"),
+    AttemptOver: (409, "attempt_over", "Start again"),
+    NotReturned: (409, "attempt_not_returned", "Not back from the login"),
+    LinkNotValid: (409, "link_not_valid", "This link cannot be used"),
+}
+
+
+async def translated() -> AsyncIterator[None]:
+    """A dependency of every router: what its routes refuse comes out as a problem."""
+    try:
+        yield
+    except _NOT_FOUND as unknown:
+        raise Problem(404, "not_found", "Not found", f"{unknown}".capitalize() + ".") from unknown
+    except ChangedMeanwhile as change:
+        raise Problem(409, "changed_meanwhile", "Changed meanwhile", "Read it again and repeat.") from change
+    except SettingNotSupported as unsupported:
+        pointer = {"pointer": f"/body/{unsupported.name}", "code": "not_supported", "detail": str(unsupported)}
+        raise Problem(422, "setting_not_supported", "Not supported", str(unsupported), [pointer]) from unsupported
+    except tuple(_REFUSALS) as refusal:
+        status, code, title = _REFUSALS[type(refusal)]
+        raise Problem(status, code, title, str(refusal)) from refusal
+
+
+def unknown_provider(provider: str) -> Problem:
+    """The caller named an accounting software that we do not know."""
+    pointer = {"pointer": "/body/provider", "code": "unknown", "detail": f"{provider} is not known here"}
+    return Problem(422, "unknown_provider", "Unknown provider", f"{provider} is not known here.", [pointer])
+
+
+def return_to_refused() -> Problem:
+    """After a login people go back to our own pages only."""
+    pointer = {"pointer": "/body/return_to", "code": "foreign_address", "detail": "not an address of the web pages"}
+    return Problem(422, "return_to_refused", "Address refused", "return_to must be one of our own pages.", [pointer])
+
+
+def precondition_required() -> Problem:
+    """Whoever changes settings says which version he saw."""
+    return Problem(428, "precondition_required", "If-Match is required", "Send the ETag of the settings you read.")
+
+
+def precondition_failed(change: SettingsChange) -> Problem:
+    """Somebody was faster: who, what and when, so that a person can look at it."""
+    what = ", ".join(change.names) or "the settings"
+    return Problem(
+        412,
+        "settings_changed",
+        "Changed meanwhile",
+        f"{change.by} changed {what} at {change.at.isoformat(timespec='seconds')}.",
+        [{"pointer": f"/body/{name}", "code": "changed", "detail": f"changed by {change.by}"} for name in change.names],
+    )

@@ -1,0 +1,260 @@
+"""What requests and answers look like."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connection_svc.domain.connection import Connection
+from connection_svc.domain.connection import Settings as DomainSettings
+from connection_svc.domain.grant import AccessAnswer, Checking, Over, Usable
+
+Destination = Literal["draft", "awaiting_approval", "awaiting_payment"]
+
+
+class _Body(BaseModel):
+    """A request: an unknown field is refused by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Settings(_Body):
+    """How a business wants its connection to behave."""
+
+    warn_new_supplier: bool
+    always_ask_organisation: bool
+    auto_publish: bool
+    default_destination: Destination | None
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Settings":
+        """The settings as they are."""
+        return cls.model_validate(connection.settings, from_attributes=True)
+
+    def wanted(self) -> DomainSettings:
+        """The settings as somebody wants them."""
+        return DomainSettings(**self.model_dump())
+
+
+class ConnectionView(BaseModel):
+    """A connection as it is now. Organisation and dates are there once the first login is finished."""
+
+    connection_id: str
+    provider: str
+    lifecycle: str
+    generation: int
+    organisation_id: str | None
+    organisation_name: str | None
+    connected_at: datetime | None
+    consent_expires_at: datetime | None
+    ended_at: datetime | None
+    reason: str | None = Field(description="why it expired or was revoked")
+    scopes: tuple[str, ...]
+    replaces_connection_id: str | None
+    settings: Settings
+    settings_version: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, connection: Connection) -> "ConnectionView":
+        """The answer for a connection."""
+        organisation = connection.organisation
+        return cls(
+            connection_id=connection.id,
+            provider=connection.provider,
+            lifecycle=connection.lifecycle,
+            generation=connection.generation,
+            organisation_id=organisation.id if organisation else None,
+            organisation_name=organisation.name if organisation else None,
+            connected_at=connection.connected_at,
+            consent_expires_at=connection.consent_expires_at,
+            ended_at=connection.ended_at,
+            reason=connection.expiry_reason,
+            scopes=connection.scopes,
+            replaces_connection_id=connection.replaces_connection_id,
+            settings=Settings.of(connection),
+            settings_version=connection.settings_version,
+            created_at=connection.created_at,
+        )
+
+
+class ConnectionPage(BaseModel):
+    """Some connections, and the cursor of the next ones."""
+
+    items: list[ConnectionView]
+    next: str | None
+
+
+class HistoryEntry(BaseModel):
+    """One line of a connection's timeline."""
+
+    at: datetime
+    what: str
+    by: str
+    detail: str | None
+
+
+class HistoryPage(BaseModel):
+    """Some lines, the latest first, and the cursor of the earlier ones."""
+
+    items: list[HistoryEntry]
+    next: str | None
+
+
+class Explanation(BaseModel):
+    """Why a connection is as it is, and what happens or is to be done next."""
+
+    why: str
+    next: str | None
+
+
+class ProviderView(BaseModel):
+    """What a provider can do."""
+
+    provider: str
+    display_name: str
+    lists: list[str]
+    supports_supplier_warning: bool
+    mobile: bool
+
+
+class ProviderPage(BaseModel):
+    """All providers: there are few."""
+
+    items: list[ProviderView]
+    next: None = None
+
+
+class Disconnect(_Body):
+    """Whether what was read from the provider is kept."""
+
+    keep_lists: bool
+
+
+class NewAttempt(_Body):
+    """Somebody wants to go to a provider's login."""
+
+    provider: str
+    intent: Literal["connect", "reconnect"]
+    connection_id: str | None = None
+    channel: Literal["web", "mobile"]
+    return_to: Annotated[str, Field(max_length=2000)]
+
+
+class StartedAttempt(BaseModel):
+    """Where the browser goes now. It must be the browser of whoever asked."""
+
+    attempt_id: str
+    connection_id: str
+    start_url: str
+    expires_at: datetime
+
+
+class Offered(BaseModel):
+    """An organisation that the login granted."""
+
+    id: str
+    name: str
+    country: str | None
+    currency: str | None
+    expected: bool
+    taken: bool
+
+
+class AttemptView(BaseModel):
+    """How far a journey got. `ask`: somebody has to choose the organisation."""
+
+    attempt_id: str
+    connection_id: str
+    provider: str
+    intent: str
+    channel: str
+    state: str
+    organisations: list[Offered]
+    ask: bool
+    problem: str | None
+    expires_at: datetime
+
+
+class ChosenOrganisation(_Body):
+    """The organisation that somebody confirmed."""
+
+    organisation_id: str
+
+
+class AccessRequest(_Body):
+    """What the token is for: a person waits (click), items wait (publish), lists are read (sync)."""
+
+    class_: Annotated[Literal["click", "publish", "sync"], Field(alias="class")]
+
+
+class RejectedToken(_Body):
+    """The provider did not take a token: its SHA-256 in hex, and what the provider said, for the log."""
+
+    access_token_fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    problem: Annotated[str, Field(max_length=500)]
+
+
+class UsableAnswer(BaseModel):
+    """A token that works as far as is known."""
+
+    status: Literal["usable"] = "usable"
+    access_token: str
+    expires_at: datetime
+    organisation_id: str
+    provider: str
+    generation: int
+
+
+class ExpiredAnswer(BaseModel):
+    """Only the customer can mend it; or the connection has ended, then the reason is its lifecycle."""
+
+    status: Literal["expired"] = "expired"
+    reason: str
+
+
+class CheckingAnswer(BaseModel):
+    """Nobody knows yet: hold, and ask again then."""
+
+    status: Literal["checking"] = "checking"
+    retry_after_seconds: float
+
+
+def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | CheckingAnswer:
+    """The answer of both access-token endpoints."""
+    match answer:
+        case Usable():
+            return UsableAnswer(
+                access_token=answer.access_token,
+                expires_at=answer.expires_at,
+                organisation_id=answer.organisation_id,
+                provider=answer.provider,
+                generation=answer.generation,
+            )
+        case Over():
+            return ExpiredAnswer(reason=answer.reason)
+        case Checking():
+            return CheckingAnswer(retry_after_seconds=answer.retry_after.total_seconds())
+
+
+class NewLink(BaseModel):
+    """A reconnect link. The address is a secret: it is in a mail and nowhere else."""
+
+    url: str
+    expires_at: datetime
+
+
+class LinkView(BaseModel):
+    """What a link leads to, as a stranger may see it."""
+
+    business_id: str
+    connection_id: str
+    provider: str
+    organisation_masked: str
+    state: Literal["valid", "used", "expired", "repaired"]
+
+
+class ConsumedLink(BaseModel):
+    """Where the browser goes now."""
+
+    start_url: str

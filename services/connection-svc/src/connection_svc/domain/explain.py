@@ -1,0 +1,50 @@
+"""Why a connection is in its state and what comes next, in words for people."""
+
+from datetime import datetime
+
+from connection_svc.domain.connection import Connection, ExpiryReason, Lifecycle, due_stage
+
+_REASONS = {
+    ExpiryReason.CONSENT_LAPSED: "The yearly consent ended on {ended}.",
+    ExpiryReason.REFRESH_EXPIRED: "{provider} let the access lapse on {ended}, because it was not used for too long.",
+    ExpiryReason.ORGANISATION_WITHDRAWN: "{provider} stopped sharing {organisation} with us on {ended}.",
+    ExpiryReason.GRANT_REVOKED: "Access was withdrawn in {provider} on {ended}.",
+}
+
+
+def explain(connection: Connection, *, provider_name: str, now: datetime) -> tuple[str, str | None]:
+    """Why it is so, and what happens or is to be done next (None: nothing)."""
+    organisation = connection.organisation.name if connection.organisation else provider_name
+    ended = _day(connection.ended_at)
+    match connection.lifecycle:
+        case Lifecycle.PENDING:
+            return "Somebody began to connect and has not finished.", f"Log in to {provider_name} to finish."
+        case Lifecycle.ACTIVE:
+            return _explain_active(connection, organisation, provider_name=provider_name, now=now)
+        case Lifecycle.EXPIRED | Lifecycle.REVOKED:
+            assert connection.expiry_reason is not None
+            why = _REASONS[connection.expiry_reason]
+            return why.format(ended=ended, provider=provider_name, organisation=organisation), _reconnect(provider_name)
+        case Lifecycle.DISCONNECTED:
+            return f"Somebody disconnected {organisation} on {ended}.", "Connect again to publish."
+        case Lifecycle.REPLACED:
+            return f"Another connection took the place of {organisation}.", None
+
+
+def _explain_active(
+    connection: Connection, organisation: str, *, provider_name: str, now: datetime
+) -> tuple[str, str | None]:
+    ends = _day(connection.consent_expires_at)
+    if connection.has_lapsed(now=now):
+        return f"The yearly consent ended on {ends}.", _reconnect(provider_name)
+    if due_stage(connection, now=now) is not None:
+        return f"Connected to {organisation}. The yearly consent ends on {ends}.", "Reconnect before then."
+    return f"Connected to {organisation}.", f"Nothing to do. The next reconnection is due by {ends}."
+
+
+def _reconnect(provider_name: str) -> str:
+    return f"An administrator logs in to {provider_name} again; what waits is then published by itself."
+
+
+def _day(time: datetime | None) -> str:
+    return f"{time.day} {time:%B %Y}" if time else "an unknown day"

@@ -1,0 +1,64 @@
+"""What this service is told from outside, as RELINK_ variables. Only `main` reads it."""
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Annotated
+
+from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
+from providers import ProviderSettings
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings
+
+KEY_BYTES = 32
+
+
+def _whole_key(secret: SecretStr) -> SecretStr:
+    try:
+        key = base64.b64decode(secret.get_secret_value(), validate=True)
+    except binascii.Error:
+        raise ValueError("is not base64") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"has {len(key)} bytes, not {KEY_BYTES}")
+    return secret
+
+
+class KeyRing(BaseModel):
+    """The keys that tokens are sealed under: base64 of 32 random bytes by key id. `current` seals, all of them open."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    current: str
+    keys: dict[str, Annotated[SecretStr, AfterValidator(_whole_key)]]
+
+    def key_bytes(self) -> dict[str, bytes]:
+        """The keys themselves."""
+        return {key_id: base64.b64decode(key.get_secret_value()) for key_id, key in self.keys.items()}
+
+
+class PublicHttpSettings(HttpSettings):
+    """`public_url` is where browsers reach `/oauth`: the providers know it as the redirect address."""
+
+    public_url: str
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    http: PublicHttpSettings
+    identity: IdentitySettings
+    process: ProcessSettings
+    providers: ProviderSettings
+    key_ring: KeyRing
+    web_url: str
+    """Where the web pages are: nobody is sent anywhere else after a login."""
+    consent_days: int = Field(default=365, ge=1)
+    """How long a consent counts."""
+    issuers: dict[str, str] = {}
+    """How a provider names itself as `iss` in its callback; for providers that do."""
+
+    @property
+    def consent(self) -> timedelta:
+        return timedelta(days=self.consent_days)
