@@ -1,0 +1,38 @@
+"""What this service is told from outside: environment variables that begin with RELINK_."""
+
+from chassis.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    IdentitySettings,
+    KafkaSettings,
+    LongSecret,
+    ProcessSettings,
+)
+from providers.settings import ProviderSettings
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings
+
+
+class SyncSettings(BaseModel):
+    """How often lists are read, and how long a provider may take for one answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    interval_hours: float = Field(default=48, gt=0)
+    cool_down_seconds: float = Field(default=300, ge=0)
+    full_every_days: float = Field(default=7, gt=0)
+    provider_timeout_seconds: float = Field(default=20, gt=0)
+
+
+class Settings(BaseSettings):
+    database: DatabaseSettings
+    kafka: KafkaSettings
+    http: HttpSettings
+    identity: IdentitySettings
+    process: ProcessSettings
+    providers: ProviderSettings
+    connection_url: str
+    """Where connection-svc is."""
+    hash_key: LongSecret
+    """The key of the hashes of addresses and tax numbers. With another key every such entry is said anew."""
+    sync: SyncSettings = SyncSettings()

@@ -1,0 +1,1 @@
+"""SQL, and rows as domain values. Every function takes the transaction first."""

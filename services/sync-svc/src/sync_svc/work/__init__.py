@@ -1,0 +1,1 @@
+"""What falls due or takes long."""

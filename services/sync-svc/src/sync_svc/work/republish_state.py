@@ -1,0 +1,28 @@
+"""Say every list entry again: for a state topic that was lost, or holds an old record as a key's last one."""
+
+from chassis import outbox
+from chassis.clock import Clock
+from chassis.database import Database
+from relink_contracts.envelope import Outgoing
+
+from sync_svc import outgoing
+from sync_svc.store import entries
+from sync_svc.store.entries import Stored
+
+AT_ONCE = 500
+
+
+async def republish_state(database: Database, clock: Clock) -> int:
+    """How many entries were said. Tombstones are not repeated: what is gone here was said to be."""
+    count, last = 0, None
+    while True:
+        async with database.transaction() as tx:
+            page = await entries.page_after(tx, last, limit=AT_ONCE)
+            await outbox.add(tx, *(_said(stored, clock) for stored in page))
+        if not page:
+            return count
+        count, last = count + len(page), page[-1]
+
+
+def _said(stored: Stored, clock: Clock) -> Outgoing:
+    return outgoing.list_entry(stored.place, stored.content, list_version=stored.list_version, at=clock.now())
