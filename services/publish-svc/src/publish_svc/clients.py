@@ -1,0 +1,111 @@
+"""Asking connection-svc, the only one who has tokens, whether we may call a provider, and with what."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import httpx2
+from chassis.clock import Clock
+from chassis.service_tokens import ServiceSigner
+
+
+@dataclass(frozen=True)
+class Usable:
+    """A short-lived access token, and whose books it opens."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    organisation_id: str
+    provider: str
+    generation: int
+
+
+@dataclass(frozen=True)
+class NotUsable:
+    """Only the customer can mend the connection."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class BeingChecked:
+    """connection-svc does not know yet; ask again later."""
+
+    retry_after: timedelta
+
+
+TokenAnswer = Usable | NotUsable | BeingChecked
+
+
+class ConnectionsUnavailable(Exception):
+    """connection-svc gave no usable answer. Says nothing about any connection: try again later."""
+
+
+class AccessTokens(Protocol):
+    """Where access tokens come from."""
+
+    async def get(self, connection_id: str, business_id: str) -> TokenAnswer:
+        """A token that works by all we know. Raises ConnectionsUnavailable."""
+        ...
+
+    async def report_rejected(self, connection_id: str, business_id: str, token: Usable, problem: str) -> TokenAnswer:
+        """Tell that the provider did not accept a token, and hear what to do now. Raises ConnectionsUnavailable."""
+        ...
+
+
+class ConnectionService:
+    """`AccessTokens` over HTTP. A token is kept until less than `margin` of it is left."""
+
+    def __init__(
+        self, http: httpx2.AsyncClient, url: str, signer: ServiceSigner, *, clock: Clock, margin: timedelta
+    ) -> None:
+        self._http, self._url, self._signer = http, url.rstrip("/"), signer
+        self._clock, self._margin = clock, margin
+        self._kept: dict[str, Usable] = {}
+
+    async def get(self, connection_id: str, business_id: str) -> TokenAnswer:
+        kept = self._kept.get(connection_id)
+        if kept is not None and self._clock.now() + self._margin < kept.expires_at:
+            return kept
+        return await self._ask(connection_id, business_id, "access-token", {"class": "publish"})
+
+    async def report_rejected(self, connection_id: str, business_id: str, token: Usable, problem: str) -> TokenAnswer:
+        fingerprint = hashlib.sha256(token.access_token.encode()).hexdigest()
+        report = {"access_token_fingerprint": fingerprint, "problem": problem}
+        return await self._ask(connection_id, business_id, "access-token/rejected", report)
+
+    async def _ask(self, connection_id: str, business_id: str, what: str, body: dict[str, str]) -> TokenAnswer:
+        self._kept.pop(connection_id, None)
+        token = self._signer.token("connection-svc", "publish-svc", business_id, "service")
+        try:
+            response = await self._http.post(
+                f"{self._url}/internal/connections/{connection_id}/{what}",
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            response.raise_for_status()
+            answer = _token_answer(response.json())
+        except (httpx2.HTTPError, ValueError, KeyError) as problem:
+            raise ConnectionsUnavailable(f"connection-svc gave no usable answer: {problem!r}") from problem
+        if isinstance(answer, Usable):
+            self._kept[connection_id] = answer
+        return answer
+
+
+def _token_answer(answer: dict[str, Any]) -> TokenAnswer:
+    match answer["status"]:
+        case "usable":
+            return Usable(
+                access_token=answer["access_token"],
+                expires_at=datetime.fromisoformat(answer["expires_at"]),
+                organisation_id=answer["organisation_id"],
+                provider=answer["provider"],
+                generation=answer["generation"],
+            )
+        case "expired":
+            return NotUsable(answer["reason"])
+        case "checking":
+            return BeingChecked(timedelta(seconds=float(answer["retry_after_seconds"])))
+        case unknown:
+            raise ValueError(f"status {unknown!r} is none we know")

@@ -1,0 +1,1 @@
+"""The rules of publishing. Values in, a new value or a named error out; nothing here reads a clock."""

@@ -1,0 +1,121 @@
+"""Builds publish-svc by hand."""
+
+import os
+import socket
+from datetime import timedelta
+
+import httpx2
+import providers
+from chassis import clock, inbox, migrations, observe, run
+from chassis.consume import Consumer
+from chassis.database import Database
+from chassis.http import create_app
+from chassis.relay import Relay
+from chassis.service_tokens import Gate, ServiceSigner
+from fastapi import FastAPI
+
+from publish_svc.api import routers
+from publish_svc.clients import ConnectionService
+from publish_svc.documents import HttpDocuments, resolve_by_dns
+from publish_svc.domain.lane import Patience
+from publish_svc.handlers import HANDLERS
+from publish_svc.outgoing import SERVICE
+from publish_svc.settings import Settings
+from publish_svc.work.lanes import lane_loops
+from publish_svc.work.tools import Tools
+
+VERSION = "0.1.0"
+_CALL = httpx2.Timeout(20, connect=5)
+
+
+async def api(settings: Settings) -> None:
+    """Serves the HTTP API until SIGTERM."""
+    _observe(settings)
+    database = await _database(settings)
+    try:
+        app = build_app(settings, database)
+        await run.serve(http=(app, settings.http.host, settings.http.port))
+    finally:
+        await database.close()
+
+
+def build_app(settings: Settings, database: Database) -> FastAPI:
+    identity = settings.identity
+    gate = Gate(
+        SERVICE,
+        identity.peers,
+        identity.accepts,
+        oidc_issuer=identity.oidc_issuer,
+        oidc_jwks_url=identity.oidc_jwks_url,
+    )
+    return create_app(
+        SERVICE,
+        version=VERSION,
+        routers=routers(database, gate, _clock(settings)),
+        health={"database": database.ping},
+        gate=gate,
+        database=database,
+    )
+
+
+async def worker(settings: Settings) -> None:
+    """Hears, relays, and publishes what is due, until SIGTERM."""
+    _observe(settings)
+    database = await _database(settings)
+    try:
+        async with httpx2.AsyncClient(timeout=_CALL, trust_env=False) as http:
+            consumer = Consumer(
+                SERVICE, database, settings.kafka.bootstrap_servers, HANDLERS, _clock(settings), version=VERSION
+            )
+            checks = {"database": database.ping, "consumer": consumer.is_ready}
+            await run.serve(
+                consumer,
+                Relay(settings.database.direct.get_secret_value(), settings.kafka.bootstrap_servers),
+                inbox.upkeep(database),
+                *lane_loops(_tools(settings, database, http), settings.publishing.lanes),
+                http=(create_app(SERVICE, version=VERSION, health=checks), settings.http.host, settings.http.port),
+            )
+    finally:
+        await database.close()
+
+
+async def migrate(settings: Settings) -> None:
+    """Brings the database to the newest version."""
+    _observe(settings)
+    await migrations.migrate(settings.database.direct.get_secret_value(), "publish_svc")
+
+
+def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient) -> Tools:
+    adapters = providers.build(settings.providers, http)
+    signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
+    margin = max(adapter.facts.access_margin for adapter in adapters.values())
+    return Tools(
+        database=database,
+        tokens=ConnectionService(http, settings.services.connection, signer, clock=_clock(settings), margin=margin),
+        documents=HttpDocuments(
+            http,
+            allowed_origins=settings.documents.allowed_origins,
+            max_bytes=settings.documents.max_bytes,
+            resolve=resolve_by_dns,
+        ),
+        providers=adapters,
+        clock=_clock(settings),
+        wall=clock.SystemClock(),
+        worker=f"{socket.gethostname()}/{os.getpid()}",
+        patience=Patience(),
+        write_deadline=timedelta(seconds=settings.publishing.write_deadline_seconds),
+        lease_time=timedelta(seconds=settings.publishing.lease_seconds),
+    )
+
+
+def _observe(settings: Settings) -> None:
+    observe.configure_logging(SERVICE, settings.process.log_level)
+    observe.trace_to(SERVICE, settings.process.otlp_endpoint)
+
+
+def _clock(settings: Settings) -> clock.Clock:
+    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
+
+
+async def _database(settings: Settings) -> Database:
+    return await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
