@@ -23,6 +23,7 @@ COPY simulator simulator
 COPY devstack devstack
 RUN /opt/builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir practice ./simulator ./devstack && \
     /opt/builder/bin/pip --python /opt/relink/bin/python install --quiet --no-deps practice/*.whl
+RUN mkdir /data
 
 FROM ${PYTHON_IMAGE} AS bare
 ENV PATH=/opt/relink/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
@@ -31,6 +32,7 @@ ENTRYPOINT ["python", "-m"]
 
 FROM bare AS practice
 LABEL org.opencontainers.image.title="relink-practice"
+COPY --from=practice-build --chown=10001:10001 /data /data
 COPY --from=practice-build /opt/relink /opt/relink
 
 # Last, so that a build without a target makes this one.
