@@ -1,3 +1,3 @@
-"""Every test of the repository may ask for a real PostgreSQL and a real Kafka."""
+"""Every test of the repository may ask for a real PostgreSQL, a real Kafka and practice providers."""
 
-pytest_plugins = ["devstack.testing"]
+pytest_plugins = ["devstack.testing", "simulator.testing"]

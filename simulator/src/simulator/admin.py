@@ -1,4 +1,7 @@
-"""The admin API under /sim: what happened, what is kept, and what shall go wrong. It has no protection: practice only."""
+"""The admin API under /sim: what happened, what is kept, and what shall go wrong.
+
+It has no protection: this is for practice only.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,33 +76,23 @@ def router(  # noqa: C901 - one function a route, each of a few lines
         return {"status": "ok", "now": clocks.domain().isoformat()}
 
     @api.get("/journal")
-    async def read_journal(provider: str | None = None, organisation: str | None = None, after: int = 0) -> list[Json]:
+    async def read_journal(provider: str | None = None, organisation: str | None = None, after: int = 0) -> Json:
         """Every call of a provider's client, oldest first; `after` is the last number already read."""
         with state.transaction() as tx:
-            return journal.read(tx, provider, organisation, after)
+            return {"calls": journal.read(tx, provider, organisation, after)}
 
     @api.get("/{provider}/organisations")
-    async def read_organisations(provider: Provider) -> list[Json]:
+    async def read_organisations(provider: Provider) -> Json:
         with state.transaction() as tx:
-            return [{"id": one.id, "name": one.name} for one in organisations.organisations_of(tx, provider)]
+            found = organisations.organisations_of(tx, provider)
+            return {"organisations": [{"id": one.id, "name": one.name} for one in found]}
 
     @api.get("/{provider}/organisations/{organisation_id}/documents")
-    async def read_documents(provider: Provider, organisation_id: str) -> list[Json]:
+    async def read_documents(provider: Provider, organisation_id: str) -> Json:
         """The bills of an organisation in the order they were created, with their files."""
         with state.transaction() as tx:
-            place = place_of(tx, provider, organisation_id)
-            return [
-                {
-                    **books[provider].described(tx, place, record),
-                    "created_at": record.created_at.isoformat(),
-                    "attachments": [
-                        {"id": file.id, "file_name": file.file_name, "content_type": file.content_type,
-                         "size": len(file.content)}
-                        for file in attachments.of_document(tx, place, Document("bill", record.id))
-                    ],
-                }
-                for record in books[provider].documents(tx, place)
-            ]  # fmt: skip
+            place, theirs = place_of(tx, provider, organisation_id), books[provider]
+            return {"documents": [_document(tx, place, theirs, record) for record in theirs.documents(tx, place)]}
 
     @api.post("/{provider}/organisations/{organisation_id}/entries", status_code=201)
     async def add_entry(provider: Provider, organisation_id: str, entry: NewEntry) -> Json:
@@ -130,9 +123,9 @@ def router(  # noqa: C901 - one function a route, each of a few lines
             return {"id": faults.add(tx, rule)}
 
     @api.get("/faults")
-    async def read_faults() -> list[Json]:
+    async def read_faults() -> Json:
         with state.transaction() as tx:
-            return faults.read(tx)
+            return {"faults": faults.read(tx)}
 
     @api.delete("/faults", status_code=204)
     async def delete_faults() -> None:
@@ -153,3 +146,12 @@ def router(  # noqa: C901 - one function a route, each of a few lines
             seed(tx)
 
     return api
+
+
+def _document(tx: Tx, place: Place, books: Books, record: Record) -> Json:
+    files = [
+        {"id": file.id, "file_name": file.file_name, "content_type": file.content_type, "size": len(file.content)}
+        for file in attachments.of_document(tx, place, Document("bill", record.id))
+    ]
+    described = books.described(tx, place, record)
+    return {**described, "created_at": record.created_at.isoformat(), "attachments": files}

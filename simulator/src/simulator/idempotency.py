@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from simulator.calls import Answer, Call
 from simulator.clock import to_ms
@@ -21,20 +21,20 @@ def fingerprint(call: Call) -> str:
     return hashlib.sha256(asked).hexdigest()
 
 
-def find(tx: Tx, provider: str, organisation: str, key: str, *, at: datetime) -> Kept | None:
+def find(call: Call, tx: Tx, key: str) -> Kept | None:
     row = tx.execute(
         "SELECT * FROM idempotency WHERE provider = ? AND organisation = ? AND key = ? AND expires_at > ?",
-        (provider, organisation, key, to_ms(at)),
+        (call.provider, call.organisation, key, to_ms(call.system_now)),
     ).fetchone()
     return row and Kept(row["fingerprint"], Answer(row["status"], row["body"], row["content_type"]))
 
 
-def keep(tx: Tx, call: Call, organisation: str, key: str, answer: Answer, *, lifetime: timedelta) -> None:
+def keep(call: Call, tx: Tx, key: str, answer: Answer, *, lifetime: timedelta) -> None:
     tx.execute(
         "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             call.provider,
-            organisation,
+            call.organisation,
             key,
             fingerprint(call),
             answer.status,

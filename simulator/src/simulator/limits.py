@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from simulator.calls import Call
 from simulator.clock import to_ms
 from simulator.state import Tx
 
@@ -30,10 +30,10 @@ class Counted:
     exceeded: Exceeded | None
 
 
-def count(tx: Tx, provider: str, organisation: str, windows: Sequence[Window], *, factor: int, at: datetime) -> Counted:
+def count(call: Call, tx: Tx, windows: Sequence[Window], *, factor: int) -> Counted:
     """Count one call in every window, unless one of them is full: then the call counts in none."""
-    now = to_ms(at)
-    used = {window.name: _current(tx, provider, _scope(window, organisation), window, now) for window in windows}
+    now = to_ms(call.system_now)
+    used = {window.name: _current(call, tx, window, now) for window in windows}
     for window in windows:
         started_at, calls = used[window.name]
         if calls >= window.calls * factor:
@@ -44,19 +44,19 @@ def count(tx: Tx, provider: str, organisation: str, windows: Sequence[Window], *
         started_at, calls = used[window.name]
         tx.execute(
             "INSERT OR REPLACE INTO limit_windows VALUES (?, ?, ?, ?, ?)",
-            (provider, _scope(window, organisation), window.name, started_at, calls + 1),
+            (call.provider, _scope(call, window), window.name, started_at, calls + 1),
         )
     return Counted({window.name: window.calls * factor - used[window.name][1] - 1 for window in windows}, None)
 
 
-def _scope(window: Window, organisation: str) -> str:
-    return "" if window.whole_application else organisation
+def _scope(call: Call, window: Window) -> str:
+    return "" if window.whole_application or call.organisation is None else call.organisation
 
 
-def _current(tx: Tx, provider: str, organisation: str, window: Window, now: int) -> tuple[int, int]:
+def _current(call: Call, tx: Tx, window: Window, now: int) -> tuple[int, int]:
     row = tx.execute(
         "SELECT started_at, calls FROM limit_windows WHERE provider = ? AND organisation = ? AND window = ?",
-        (provider, organisation, window.name),
+        (call.provider, _scope(call, window), window.name),
     ).fetchone()
     if row is None or now >= row["started_at"] + window.seconds * 1000:
         return now, 0

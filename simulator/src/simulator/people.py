@@ -15,9 +15,9 @@ class PracticeUser:
 
 
 USERS = (
-    PracticeUser("usr_anna", "Anna Admin", "anna@demo.example", "administrator"),
-    PracticeUser("usr_ben", "Ben Member", "ben@demo.example", "member"),
-    PracticeUser("usr_carla", "Carla Accountant", "carla@demo.example", "accountant"),
+    PracticeUser("usr_anna", "Anna Ackroyd", "anna@demo.example", "administrator"),
+    PracticeUser("usr_ben", "Ben Barlow", "ben@demo.example", "member"),
+    PracticeUser("usr_carla", "Carla Castle", "carla@demo.example", "accountant"),
 )
 
 

@@ -19,7 +19,7 @@ class CuttableProtocol(HttpToolsProtocol):
 class ConnectionCut(Response):
     """Closes the TCP connection at once: the client learns nothing of what happened."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - part of ASGI
         scope["extensions"][EXTENSION]["transport"].abort()
         # uvicorn answers 500 for an application that returns before it knows that the connection is gone.
         while (await receive())["type"] != "http.disconnect":

@@ -4,147 +4,42 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-_FAMILY = [
-    "Ashdown",
-    "Bainbridge",
-    "Calloway",
-    "Danvers",
-    "Eastwick",
-    "Fairbairn",
-    "Garside",
-    "Hathersage",
-    "Ingleby",
-    "Jessop",
-    "Kirkbride",
-    "Langstaff",
-    "Marchbanks",
-    "Netherton",
-    "Oakenshaw",
-    "Penhallow",
-    "Quarmby",
-    "Ravensworth",
-    "Stainforth",
-    "Thackeray",
-    "Underhill",
-    "Venables",
-    "Wolstenholme",
-    "Yardley",
-    "Arkwright",
-    "Bretherton",
-    "Cuthbert",
-    "Dunstable",
-    "Entwistle",
-    "Fothergill",
-    "Greenhalgh",
-    "Hebblethwaite",
-]
-_PLACE = [
-    "Avonside",
-    "Brackenfell",
-    "Cobblegate",
-    "Dovedale",
-    "Elmbridge",
-    "Foxmere",
-    "Glenbourne",
-    "Harrowbeck",
-    "Ivybank",
-    "Kestrel",
-    "Larkhill",
-    "Millstone",
-    "Northgate",
-    "Otterburn",
-    "Priory",
-    "Ridgeway",
-    "Silverdale",
-    "Tarnside",
-    "Upland",
-    "Westmoor",
-]
-_SUPPLIES = [
-    "Office Supplies",
-    "Timber Merchants",
-    "Electrical Wholesale",
-    "Packaging",
-    "Courier Services",
-    "Fasteners",
-    "Print & Design",
-    "Plumbing Supplies",
-    "Catering",
-    "IT Services",
-    "Cleaning Services",
-    "Plant Hire",
-    "Steel Stockholders",
-    "Stationery",
-    "Waste Management",
-    "Vehicle Leasing",
-    "Security Systems",
-    "Coffee Roasters",
-    "Tool Hire",
-    "Signs & Graphics",
-    "Haulage",
-    "Insurance Brokers",
-    "Accountancy",
-    "Telecoms",
-    "Fire Protection",
-]
-_BUYS = [
-    "Joinery",
-    "Garden Centre",
-    "Hotels",
-    "Builders",
-    "Architects",
-    "Dental Practice",
-    "Property Management",
-    "Veterinary Clinic",
-    "Brewery",
-    "Restaurants",
-    "Schools Trust",
-    "Landscapes",
-    "Interiors",
-    "Estates",
-    "Motors",
-]
+
+def _words(text: str, between: str | None = None) -> list[str]:
+    return [word.strip() for word in text.split(between)]
+
+
+_FAMILY = _words(
+    "Ashdown Bainbridge Calloway Danvers Eastwick Fairbairn Garside Hathersage Ingleby Jessop Kirkbride Langstaff "
+    "Marchbanks Netherton Oakenshaw Penhallow Quarmby Ravensworth Stainforth Thackeray Underhill Venables "
+    "Wolstenholme Yardley Arkwright Bretherton Cuthbert Dunstable Entwistle Fothergill Greenhalgh Hebblethwaite"
+)
+_PLACE = _words(
+    "Avonside Brackenfell Cobblegate Dovedale Elmbridge Foxmere Glenbourne Harrowbeck Ivybank Kestrel Larkhill "
+    "Millstone Northgate Otterburn Priory Ridgeway Silverdale Tarnside Upland Westmoor"
+)
+_SUPPLIES = _words(
+    "Office Supplies | Timber Merchants | Electrical Wholesale | Packaging | Courier Services | Fasteners | "
+    "Print & Design | Plumbing Supplies | Catering | IT Services | Cleaning Services | Plant Hire | "
+    "Steel Stockholders | Stationery | Waste Management | Vehicle Leasing | Security Systems | Coffee Roasters | "
+    "Tool Hire | Signs & Graphics | Haulage | Insurance Brokers | Accountancy | Telecoms | Fire Protection",
+    "|",
+)
+_BUYS = _words(
+    "Joinery | Garden Centre | Hotels | Builders | Architects | Dental Practice | Property Management | "
+    "Veterinary Clinic | Brewery | Restaurants | Schools Trust | Landscapes | Interiors | Estates | Motors",
+    "|",
+)
 _LEGAL = ("Ltd", "Ltd", "Ltd", "Limited", "LLP", "& Sons Ltd", "Group Ltd", "")
-_FIRST = [
-    "Alice",
-    "Brian",
-    "Chloe",
-    "David",
-    "Emma",
-    "Farah",
-    "George",
-    "Hannah",
-    "Imran",
-    "Julia",
-    "Kofi",
-    "Laura",
-    "Martin",
-    "Nadia",
-    "Owen",
-    "Priya",
-]
-_STREET = [
-    "High Street",
-    "Station Road",
-    "Mill Lane",
-    "Church Road",
-    "Park Avenue",
-    "Canal Street",
-    "Market Place",
-    "Wharf Road",
-]
-_TOWN = [
-    "Leeds LS1",
-    "Bristol BS1",
-    "Norwich NR2",
-    "Sheffield S3",
-    "York YO1",
-    "Exeter EX4",
-    "Derby DE1",
-    "Lincoln LN5",
-    "Reading RG1",
-    "Perth PH1",
-]
+_FIRST = _words("Alice Brian Chloe David Emma Farah George Hannah Imran Julia Kofi Laura Martin Nadia Owen Priya")
+_STREET = _words(
+    "High Street | Station Road | Mill Lane | Church Road | Park Avenue | Canal Street | Market Place | Wharf Road", "|"
+)
+_TOWN = _words(
+    "Leeds LS1 | Bristol BS1 | Norwich NR2 | Sheffield S3 | York YO1 | Exeter EX4 | Derby DE1 | Lincoln LN5 | "
+    "Reading RG1 | Perth PH1",
+    "|",
+)
 
 
 @dataclass(frozen=True)

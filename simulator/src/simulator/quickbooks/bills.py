@@ -41,7 +41,7 @@ def write_bill(call: Call, tx: Tx) -> Answer:
         raise refuse(call, unsupported(f"Operation {operation} is not supported.", status=200))
     record = writes.known(call, tx, KIND, body)
     whole = _Checked(call, tx).bill(writes.merged(body, record), record)
-    return writes.save(call, tx, KIND, lambda bill: str(bill.get("DocNumber", "")), whole, record, "bill")
+    return writes.save(call, tx, KIND, whole, record)
 
 
 class _Checked:

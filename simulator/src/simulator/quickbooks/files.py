@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from simulator import attachments
@@ -12,7 +12,14 @@ from simulator.calls import Answer, Call
 from simulator.encoding import Json, loads
 from simulator.journal import Effect
 from simulator.quickbooks import writes
-from simulator.quickbooks.formats import Problem, answer, missing, object_not_found, refuse, shown
+from simulator.quickbooks.formats import (
+    Problem,
+    answer,
+    missing,
+    object_not_found,
+    refuse,
+    shown,
+)
 from simulator.quickbooks.gateway import place_of
 from simulator.records import find
 from simulator.state import Tx
@@ -61,14 +68,12 @@ def _uploaded(call: Call, tx: Tx, metadata: Part | None, content: Part) -> tuple
                 "element": "",
             }
             return {"Fault": {"Error": [error], "type": "ValidationFault"}}, None
-    saved = writes.save(
-        call, tx, KIND, lambda held: str(held["FileName"]), writes.merged(body, None), None, "attachment"
-    )
+    saved = writes.save(call, tx, KIND, writes.merged(body, None), None)
     assert saved.effect is not None
     file = Attachment(saved.effect.id, body["FileName"], body["ContentType"], content.content)
     for kind, document_id in references[:1]:
         attachments.add(tx, place_of(call), Document(kind.lower(), document_id), file)
-    return {KIND: _shown(call, tx, file.id)}, replace(saved.effect, reference=_reference_of(call, tx, references))
+    return {KIND: _shown(call, tx, file.id)}, Effect("attachment", file.id, _reference_of(call, tx, references))
 
 
 def write_attachable(call: Call, tx: Tx) -> Answer:
@@ -80,7 +85,7 @@ def write_attachable(call: Call, tx: Tx) -> Answer:
     whole = writes.merged(body, record)
     if not whole.get("Note") and not whole.get("FileName"):
         raise refuse(call, missing("Note"))
-    return writes.save(call, tx, KIND, lambda held: str(held.get("FileName", "")), whole, record, "attachable")
+    return writes.save(call, tx, KIND, whole, record)
 
 
 def download_address(call: Call, tx: Tx) -> Answer:

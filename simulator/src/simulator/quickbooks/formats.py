@@ -39,21 +39,26 @@ def answer(call: Call, body: Json, *, effect: Effect | None = None) -> Answer:
     return json_answer({**body, "time": timestamp(call.now)}, effect=effect)
 
 
-def faults(now: datetime, *problems: Problem) -> Answer:
-    """The data service's fault, with capitals."""
+def fault_of(*problems: Problem) -> Json:
     errors = [
         {"Message": one.message, "Detail": one.detail, "code": one.code, "element": one.element} for one in problems
     ]
-    kind = "SystemFault" if problems[0].code in ("500", "10000") else "ValidationFault"
-    body = {"Fault": {"Error": errors, "type": kind}, "time": timestamp(now)}
-    return json_answer(body, problems[0].status)
+    ours = problems[0].code in ("500", "10000")
+    return {"Error": errors, "type": "SystemFault" if ours else "ValidationFault"}
+
+
+def faults(now: datetime, *problems: Problem) -> Answer:
+    """The data service's fault, with capitals."""
+    return json_answer({"Fault": fault_of(*problems), "time": timestamp(now)}, problems[0].status)
 
 
 def refuse(call: Call, *problems: Problem) -> Refusal:
     return Refusal(faults(call.now, *problems))
 
 
-def gateway_fault(status: int, code: str, kind: str, reason: str, detail: str, now: datetime) -> Answer:  # noqa: PLR0913
+def gateway_fault(  # noqa: PLR0913 - what differs between its three kinds
+    status: int, code: str, *, kind: str, reason: str, detail: str, now: datetime
+) -> Answer:
     """The gateway's fault, all in lower case, unlike the data service's."""
     message = f"message={reason}; errorCode=00{code}; statusCode={status}"
     body: Json = {
@@ -77,16 +82,18 @@ def gateway_fault(status: int, code: str, kind: str, reason: str, detail: str, n
 
 
 def unauthenticated(detail: str, now: datetime) -> Answer:
-    return gateway_fault(401, "3200", "AUTHENTICATION", "AuthenticationFailed", detail, now)
+    return gateway_fault(401, "3200", kind="AUTHENTICATION", reason="AuthenticationFailed", detail=detail, now=now)
 
 
 def unauthorised(now: datetime) -> Answer:
-    return gateway_fault(403, "3100", "SERVICE", "AuthorizationFailed", "The application may not do this", now)
+    return gateway_fault(
+        403, "3100", kind="SERVICE", reason="AuthorizationFailed", detail="The application may not do this", now=now
+    )
 
 
 def throttled(now: datetime) -> Answer:
     detail = "The request limit was reached.  Try again later"
-    return gateway_fault(429, "3001", "SERVICE", "ThrottleExceeded", detail, now)
+    return gateway_fault(429, "3001", kind="SERVICE", reason="ThrottleExceeded", detail=detail, now=now)
 
 
 def failure(call: Call, status: int, retry_after: int | None) -> Answer:

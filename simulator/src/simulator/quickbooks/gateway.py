@@ -53,8 +53,7 @@ def _require_access(call: Call, tx: Tx) -> None:
 
 
 def _count(call: Call, tx: Tx, factor: int) -> None:
-    assert call.organisation is not None
-    counted = count(tx, PROVIDER, call.organisation, WINDOWS, factor=factor, at=call.system_now)
+    counted = count(call, tx, WINDOWS, factor=factor)
     if counted.exceeded or call.in_flight > CONCURRENT * factor:
         raise Refusal(throttled(call.now))
 
@@ -66,11 +65,10 @@ def _once(call: Call, tx: Tx, handle: Handler) -> Answer:
         return handle(call, tx)
     if len(request_id) > REQUEST_ID_LENGTH:
         raise refuse(call, invalid_value("requestid"))
-    place = place_of(call)
-    kept = idempotency.find(tx, PROVIDER, place.organisation, request_id, at=call.system_now)
+    kept = idempotency.find(call, tx, request_id)
     if kept is not None:
         return kept.answer
     answer = handle(call, tx)
     if answer.effect is not None:
-        idempotency.keep(tx, call, place.organisation, request_id, answer, lifetime=REQUEST_ID_LIFETIME)
+        idempotency.keep(call, tx, request_id, answer, lifetime=REQUEST_ID_LIFETIME)
     return answer

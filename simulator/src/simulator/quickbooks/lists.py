@@ -42,9 +42,9 @@ def run_query(call: Call, tx: Tx) -> Answer:
     statement = call.query.get("query") or call.body.decode(errors="replace")
     try:
         asked = language.parse(statement)
-        if asked.entity.lower() not in ENTITY_OF_PATH:
-            raise language.BadQueryError(f"Invalid entity {asked.entity}")
-        entity = ENTITY_OF_PATH[asked.entity.lower()]
+        entity = ENTITY_OF_PATH.get(asked.entity.lower())
+        if entity is None:
+            raise refuse(call, Problem("4000", "Error parsing query", f"QueryParserError: no entity {asked.entity}"))
         bodies = [shown(record) for record in all_of(tx, place_of(call), entity) if not _is_deleted(record)]
         found = language.choose(asked, bodies, QUERYABLE[entity])
     except language.BadQueryError as error:
@@ -58,9 +58,7 @@ def read_one(call: Call, tx: Tx) -> Answer:
     entity = ENTITY_OF_PATH.get(call.parts["entity"].lower())
     record = entity and find(tx, place_of(call), entity, call.parts["id"])
     if not record or _is_deleted(record):
-        raise refuse(
-            call, object_not_found(f"Something you're trying to use has been made inactive: {call.parts['id']}")
-        )
+        raise refuse(call, object_not_found(f"{call.parts['entity']} {call.parts['id']}"))
     return answer(call, {record.kind: shown(record)})
 
 

@@ -36,15 +36,11 @@ def _write(call: Call, tx: Tx, kind: str) -> Answer:
         whole["DisplayName"] = name if name.endswith(" (deleted)") else f"{name} (deleted)"
     elif holder := _holder(tx, place_of(call), name, kind, record):
         raise refuse(call, _taken(holder, kind))
-    return writes.save(call, tx, kind, key_of, whole, record, kind.lower())
+    return writes.save(call, tx, kind, whole, record)
 
 
 def with_defaults(body: Json) -> Json:
     return {"Active": True, "Balance": 0, "CurrencyRef": HOME_CURRENCY, **body}
-
-
-def key_of(body: Json) -> str:
-    return str(body["DisplayName"])
 
 
 def _holder(tx: Tx, place: Place, name: str, kind: str, itself: Record | None) -> Record | None:

@@ -1,4 +1,4 @@
-"""QuickBooks' query language: SELECT … FROM … WHERE … ORDERBY … STARTPOSITION … MAXRESULTS …"""
+"""QuickBooks' query language: SELECT, FROM, WHERE, ORDERBY, STARTPOSITION, MAXRESULTS."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -53,10 +53,12 @@ def parse(statement: str) -> Query:
 
 def choose(query: Query, bodies: Sequence[Json], queryable: frozenset[str]) -> list[Json]:
     """Every body that fits, in order, before paging. Inactive ones only when the query speaks of Active."""
-    for field in (*(condition.field for condition in query.conditions), *([query.order[0]] if query.order else [])):
-        if field not in queryable:
+    asked = [condition.field.lower() for condition in query.conditions]
+    known = {name.lower() for name in queryable}
+    for field in (*asked, *([query.order[0].lower()] if query.order else [])):
+        if field not in known:
             raise UnknownPropertyError(f"property {field} is not queryable for {query.entity}")
-    if "Active" in queryable and all(condition.field != "Active" for condition in query.conditions):
+    if "active" in known and "active" not in asked:
         bodies = [body for body in bodies if body.get("Active", True)]
     found = [body for body in bodies if all(_fits(condition, body) for condition in query.conditions)]
     if query.order:
@@ -66,10 +68,12 @@ def choose(query: Query, bodies: Sequence[Json], queryable: frozenset[str]) -> l
 
 
 def value_of(body: Json, path: str) -> Any:
+    """What lies under a property's name, whatever its letter case; of a reference its value."""
     value: Any = body
     for name in path.split("."):
         value = value[0] if isinstance(value, list) and value else value  # a query compares with the first of many
-        value = value.get(name) if isinstance(value, dict) else None
+        named = {key.lower(): inner for key, inner in value.items()} if isinstance(value, dict) else {}
+        value = named.get(name.lower())
     return value.get("value") if isinstance(value, dict) else value
 
 

@@ -1,6 +1,5 @@
 """What every write of the data service shares: reading the body, SyncToken, updates, deletion, saving."""
 
-from collections.abc import Callable
 from typing import Any
 
 from simulator.calls import Answer, Call
@@ -11,6 +10,7 @@ from simulator.quickbooks.gateway import place_of
 from simulator.records import NewRecord, Record, add, change, find, next_number
 from simulator.state import Tx
 
+_LOOKED_UP_BY = {"Bill": "DocNumber", "Vendor": "DisplayName", "Customer": "DisplayName", "Attachable": "FileName"}
 _SET_BY_US = frozenset({"Id", "SyncToken", "MetaData", "domain", "sparse", "status"})
 
 
@@ -47,22 +47,21 @@ def merged(body: Json, record: Record | None) -> Json:
     return {**{name: value for name, value in record.body.items() if name not in _SET_BY_US}, **fields}
 
 
-def save(  # noqa: PLR0913 - the parts of one write
-    call: Call, tx: Tx, kind: str, key: Callable[[Json], str], body: Json, record: Record | None, effect: str
-) -> Answer:
+def save(call: Call, tx: Tx, kind: str, body: Json, record: Record | None) -> Answer:
     """Keep the object under its id, one SyncToken further, and answer with it."""
     place = place_of(call)
     record_id = record.id if record else next_number(tx, place, kind)
     token = str(int(record.body["SyncToken"]) + 1) if record else "0"
     whole = {**body, "domain": "QBO", "sparse": False, "Id": record_id, "SyncToken": token}
-    new = NewRecord(kind, record_id, key(whole), whole)
+    name = str(whole.get(_LOOKED_UP_BY[kind], ""))
+    new = NewRecord(kind, record_id, name, whole)
     if record:
         change(tx, place, new, at=call.now)
     else:
         add(tx, place, [new], at=call.now)
     saved = find(tx, place, kind, record_id)
     assert saved is not None
-    return answer(call, {kind: shown(saved)}, effect=Effect(effect, record_id, whole.get("PrivateNote") or key(whole)))
+    return answer(call, {kind: shown(saved)}, effect=Effect(kind.lower(), record_id, whole.get("PrivateNote") or name))
 
 
 def delete(call: Call, tx: Tx, kind: str, body: Json) -> Answer:

@@ -63,10 +63,9 @@ def _require_access(call: Call, tx: Tx, scope: str) -> None:
 
 
 def _counted(call: Call, tx: Tx, factor: int) -> Counted:
-    assert call.organisation is not None
     if call.in_flight > CONCURRENT * factor:
         raise Refusal(throttled("concurrent", None))
-    counted = count(tx, PROVIDER, call.organisation, WINDOWS, factor=factor, at=call.system_now)
+    counted = count(call, tx, WINDOWS, factor=factor)
     if counted.exceeded:
         refused = throttled(counted.exceeded.window, counted.exceeded.retry_after)
         raise Refusal(refused.with_headers(_remaining(counted)))
@@ -88,8 +87,7 @@ def _once(call: Call, tx: Tx, handle: Handler) -> Answer:
         return handle(call, tx)
     if len(key) > KEY_LENGTH:
         return validation_error([], f"Idempotency Key: must be at most {KEY_LENGTH} characters.")
-    assert call.organisation is not None
-    kept = idempotency.find(tx, PROVIDER, call.organisation, key, at=call.system_now)
+    kept = idempotency.find(call, tx, key)
     if kept is not None:
         if kept.fingerprint == idempotency.fingerprint(call):
             return kept.answer
@@ -98,7 +96,7 @@ def _once(call: Call, tx: Tx, handle: Handler) -> Answer:
         answer = handle(call, tx)
     except Refusal as refusal:
         answer = refusal.answer
-    idempotency.keep(tx, call, call.organisation, key, answer, lifetime=KEY_LIFETIME)
+    idempotency.keep(call, tx, key, answer, lifetime=KEY_LIFETIME)
     return answer
 
 

@@ -218,7 +218,7 @@ class XeroIdentity:
         return Answer(204, effect=Effect("disconnection", call.parts["connection_id"])).with_headers(counted)
 
     def _counted(self, call: Call, tx: Tx) -> Mapping[str, str]:
-        counted = count(tx, PROVIDER, "", [APP_MINUTE], factor=self.limits_factor, at=call.system_now)
+        counted = count(call, tx, [APP_MINUTE], factor=self.limits_factor)
         if counted.exceeded:
             raise Refusal(throttled("appminute", counted.exceeded.retry_after))
         return {"X-AppMinLimit-Remaining": str(counted.remaining["appminute"])}
