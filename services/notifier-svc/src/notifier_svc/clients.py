@@ -1,0 +1,72 @@
+"""The other systems that notifier-svc asks over HTTP when it sends a mail."""
+
+from datetime import datetime
+
+import httpx2
+from chassis.service_tokens import SERVICE, ServiceSigner
+from pydantic import BaseModel, ValidationError
+
+from notifier_svc.domain.wording import Link, Person
+
+TIMEOUT_SECONDS = 10.0
+_GONE = frozenset({404, 409, 410})
+
+
+class Unavailable(Exception):
+    """The other system gave no answer that we understand; the same again may work later."""
+
+    def __init__(self, system: str, what: str) -> None:
+        self.system = system
+        super().__init__(f"{system}: {what}")
+
+
+class _PersonBody(BaseModel):
+    name: str
+    email: str
+    time_zone: str
+
+
+class _LinkBody(BaseModel):
+    url: str
+    expires_at: datetime
+
+
+class IdentitySystem:
+    """Names and addresses of people. They are asked for when needed and not kept."""
+
+    def __init__(self, url: str, http: httpx2.AsyncClient) -> None:
+        self._url, self._http = url.rstrip("/"), http
+
+    async def person(self, user_id: str) -> Person | None:
+        """None for somebody whom the identity system does not know. Raises Unavailable."""
+        try:
+            answer = await self._http.get(f"{self._url}/users/{user_id}", timeout=TIMEOUT_SECONDS)
+            if answer.status_code in _GONE:
+                return None
+            body = _PersonBody.model_validate_json(answer.raise_for_status().content)
+        except (httpx2.HTTPError, ValidationError) as problem:
+            raise Unavailable("the identity system", type(problem).__name__) from problem
+        return Person(name=body.name, email=body.email, time_zone=body.time_zone)
+
+
+class ConnectionService:
+    """connection-svc, which makes the links that repair a connection."""
+
+    def __init__(self, url: str, http: httpx2.AsyncClient, signer: ServiceSigner) -> None:
+        self._url, self._http, self._signer = url.rstrip("/"), http, signer
+
+    async def reconnect_link(self, reconnect_id: str, business_id: str) -> Link | None:
+        """A new link; None when there is no such case any more. Raises Unavailable."""
+        token = self._signer.token("connection-svc", "notifier-svc", business_id, SERVICE)
+        try:
+            answer = await self._http.post(
+                f"{self._url}/internal/reconnect-cases/{reconnect_id}/links",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=TIMEOUT_SECONDS,
+            )
+            if answer.status_code in _GONE:
+                return None
+            body = _LinkBody.model_validate_json(answer.raise_for_status().content)
+        except (httpx2.HTTPError, ValidationError) as problem:
+            raise Unavailable("connection-svc", type(problem).__name__) from problem
+        return Link(url=body.url, expires_at=body.expires_at)

@@ -1,0 +1,33 @@
+"""Every event that notifier-svc hears."""
+
+from chassis.consume import Handler, knows, reacts
+from relink_contracts.events import (
+    ConnectionChanged,
+    ConnectionDisconnected,
+    ConnectionEstablished,
+    ConnectionExpired,
+    ConnectionExpiring,
+    ConnectionReconnected,
+    ConnectionState,
+    Membership,
+    ReconnectRequested,
+)
+
+from notifier_svc.handlers.on_connection import on_connection
+from notifier_svc.handlers.on_connection_reconnected import on_connection_reconnected
+from notifier_svc.handlers.on_membership import on_membership
+from notifier_svc.handlers.on_reconnect_requested import on_reconnect_requested
+
+HANDLERS: tuple[Handler, ...] = (
+    knows(Membership, on_membership),
+    knows(ConnectionState, on_connection),
+    knows(ConnectionEstablished, on_connection),
+    knows(ConnectionExpiring, on_connection),
+    knows(ConnectionExpired, on_connection),
+    knows(ConnectionReconnected, on_connection),
+    knows(ConnectionChanged, on_connection),
+    knows(ConnectionDisconnected, on_connection),
+    knows(ReconnectRequested, on_connection),
+    reacts(ReconnectRequested, on_reconnect_requested),
+    reacts(ConnectionReconnected, on_connection_reconnected),
+)

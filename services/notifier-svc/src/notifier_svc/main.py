@@ -1,0 +1,106 @@
+"""Builds notifier-svc by hand."""
+
+import os
+import socket
+
+import httpx2
+from chassis import clock, inbox, migrations, observe, run
+from chassis.consume import Consumer
+from chassis.database import Database
+from chassis.http import create_app
+from chassis.relay import Relay
+from chassis.service_tokens import Gate, ServiceSigner
+from fastapi import FastAPI
+
+from notifier_svc.api import notices
+from notifier_svc.clients import ConnectionService, IdentitySystem
+from notifier_svc.handlers import HANDLERS
+from notifier_svc.mail import Mailer
+from notifier_svc.settings import Settings
+from notifier_svc.work import send_mail
+
+SERVICE = "notifier-svc"
+VERSION = "0.1.0"
+
+
+async def api(settings: Settings) -> None:
+    """Serves the HTTP API until SIGTERM."""
+    _observe(settings)
+    database = await _database(settings)
+    try:
+        await run.serve(http=(build_app(settings, database), settings.http.host, settings.http.port))
+    finally:
+        await database.close()
+
+
+def build_app(settings: Settings, database: Database) -> FastAPI:
+    identity = settings.identity
+    gate = Gate(
+        SERVICE,
+        identity.peers,
+        identity.accepts,
+        oidc_issuer=identity.oidc_issuer,
+        oidc_jwks_url=identity.oidc_jwks_url,
+    )
+    return create_app(
+        SERVICE,
+        version=VERSION,
+        routers=[notices.router(database, gate, _clock(settings))],
+        health={"database": database.ping},
+        gate=gate,
+        database=database,
+    )
+
+
+async def worker(settings: Settings) -> None:
+    """Hears, relays and sends mail, until SIGTERM."""
+    _observe(settings)
+    database = await _database(settings)
+    try:
+        async with httpx2.AsyncClient() as http:
+            consumer = Consumer(
+                SERVICE, database, settings.kafka.bootstrap_servers, HANDLERS, _clock(settings), version=VERSION
+            )
+            health = create_app(
+                SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready}
+            )
+            await run.serve(
+                consumer,
+                Relay(settings.database.direct.get_secret_value(), settings.kafka.bootstrap_servers),
+                inbox.upkeep(database),
+                send_mail.loop(_mail_room(settings, database, http)),
+                http=(health, settings.http.host, settings.http.port),
+            )
+    finally:
+        await database.close()
+
+
+async def migrate(settings: Settings) -> None:
+    """Brings the database to the newest version."""
+    _observe(settings)
+    await migrations.migrate(settings.database.direct.get_secret_value(), "notifier_svc")
+
+
+def _mail_room(settings: Settings, database: Database, http: httpx2.AsyncClient) -> send_mail.MailRoom:
+    signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
+    return send_mail.MailRoom(
+        database=database,
+        clock=_clock(settings),
+        people=IdentitySystem(settings.services.identity, http),
+        connection_svc=ConnectionService(settings.services.connection, http, signer),
+        mailer=Mailer(settings.mail.host, settings.mail.port, settings.mail.sender),
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def _observe(settings: Settings) -> None:
+    observe.configure_logging(SERVICE, settings.process.log_level)
+    observe.trace_to(SERVICE, settings.process.otlp_endpoint)
+
+
+def _clock(settings: Settings) -> clock.Clock:
+    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
+
+
+async def _database(settings: Settings) -> Database:
+    return await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)

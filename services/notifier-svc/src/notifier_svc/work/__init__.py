@@ -1,0 +1,1 @@
+"""What notifier-svc does by the clock."""

@@ -1,0 +1,154 @@
+"""Each handler gets each event twice, as Kafka may deliver it."""
+
+from typing import Any
+
+import pytest
+from chassis.consume import NotYetKnown
+from chassis.database import Tx
+from chassis.testing import twice
+from notifier_svc.handlers import HANDLERS
+from notifier_svc.store import connections, members
+from relink_contracts.envelope import EventData, Received
+from relink_contracts.events import (
+    ConnectionDisconnected,
+    ConnectionEstablished,
+    ConnectionExpired,
+    ConnectionReconnected,
+    ConnectionState,
+    Membership,
+    ReconnectRequested,
+)
+from relink_contracts.testing import received, received_tombstone
+
+ANNA = received(Membership, 1, roles=("admin",))
+BEN = received(Membership, 1, user_id="usr_ben", roles=("member",))
+CARLA = received(Membership, 1, user_id="usr_carla", roles=("accountant",))
+CONNECTED = received(ConnectionState, 1)
+EXPIRED = received(ConnectionExpired, 2)
+OPENED = received(ReconnectRequested, 3)
+REPAIRED = received(ConnectionReconnected, 4)
+
+
+async def hear(tx: Tx, *events: Received[EventData]) -> None:
+    for event in events:
+        for handler in HANDLERS:
+            if event.type == handler.event.TYPE:
+                await twice(handler, event, tx, consumer="notifier-svc")
+
+
+async def notices(tx: Tx) -> list[tuple[Any, ...]]:
+    rows = await tx.fetch("SELECT stage, recipient, channel, state FROM notices ORDER BY notice_id")
+    return [tuple(row) for row in rows]
+
+
+async def said(tx: Tx) -> list[tuple[str, str]]:
+    rows = await tx.fetch("SELECT type, headers ->> 'ce_correlationid' AS flow FROM outbox ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+async def test_an_expiry_gives_the_administrator_one_notice_and_one_mail(tx: Tx) -> None:
+    await hear(tx, ANNA, BEN, CARLA, CONNECTED, EXPIRED, OPENED)
+
+    assert await notices(tx) == [
+        ("expired", "usr_anna", "in_app", "sent"),
+        ("expired", "usr_anna", "mail", "due"),
+    ]
+    assert await said(tx) == [("relink.notification.sent.v1", OPENED.correlation_id)]
+
+
+async def test_a_linked_accountant_is_told_too(tx: Tx) -> None:
+    linked = received(Membership, 2, user_id="usr_carla", roles=("accountant",), linked_accountant=True)
+
+    await hear(tx, ANNA, CARLA, linked, CONNECTED, OPENED)
+
+    assert {recipient for _, recipient, _, _ in await notices(tx)} == {"usr_anna", "usr_carla"}
+
+
+async def test_somebody_who_left_is_told_nothing(tx: Tx) -> None:
+    await hear(tx, ANNA, BEN, received_tombstone(Membership, "biz_demo/usr_anna", 2), CONNECTED, OPENED)
+
+    assert await notices(tx) == []
+
+
+async def test_a_membership_older_than_the_last_one_seen_changes_nothing(tx: Tx) -> None:
+    await hear(tx, received_tombstone(Membership, "biz_demo/usr_anna", 2), ANNA)
+
+    assert await members.of_business(tx, "biz_demo") == []
+
+
+async def test_the_same_expiry_said_by_another_event_tells_nobody_again(tx: Tx) -> None:
+    await hear(tx, ANNA, CONNECTED, OPENED, received(ReconnectRequested, 4))
+
+    assert len(await notices(tx)) == 2
+
+
+async def test_reminders_send_nothing_yet(tx: Tx) -> None:
+    await hear(tx, ANNA, CONNECTED, received(ReconnectRequested, 4, stage="reminder_3_days"))
+
+    assert await notices(tx) == []
+
+
+async def test_the_next_expiry_of_the_connection_is_told_again(tx: Tx) -> None:
+    again = received(ReconnectRequested, 6, generation=2)
+
+    await hear(tx, ANNA, CONNECTED, OPENED, REPAIRED, again)
+
+    assert [stage for stage, _, _, _ in await notices(tx)] == ["expired"] * 2 + ["repaired"] + ["expired"] * 2
+
+
+async def test_an_expiry_heard_after_its_repair_tells_nobody(tx: Tx) -> None:
+    await hear(tx, ANNA, CONNECTED, REPAIRED, OPENED)
+
+    assert await notices(tx) == []
+
+
+async def test_a_repair_is_told_to_those_who_were_told_of_the_expiry(tx: Tx) -> None:
+    await hear(tx, ANNA, BEN, CONNECTED, OPENED, REPAIRED)
+
+    assert (await notices(tx))[2:] == [("repaired", "usr_anna", "in_app", "sent")]
+
+
+async def test_a_reconnect_before_the_expiry_tells_nobody(tx: Tx) -> None:
+    await hear(tx, ANNA, CONNECTED, received(ConnectionReconnected, 2, was="expiring"))
+
+    assert await notices(tx) == []
+
+
+@pytest.mark.parametrize("known", [[ANNA], [ANNA, EXPIRED], [CONNECTED, EXPIRED]])
+async def test_an_expiry_of_what_nobody_has_told_us_about_is_asked_for_again(
+    tx: Tx, known: list[Received[EventData]]
+) -> None:
+    await hear(tx, *known)
+
+    with pytest.raises(NotYetKnown):
+        await hear(tx, OPENED)
+
+
+async def test_a_repair_of_a_connection_unknown_here_is_asked_for_again(tx: Tx) -> None:
+    reacting = [handler for handler in HANDLERS if handler.event is ConnectionReconnected and handler.once]
+
+    with pytest.raises(NotYetKnown):
+        await twice(reacting[0], REPAIRED, tx)
+
+
+async def test_a_connection_keeps_its_name_though_a_later_event_came_first(tx: Tx) -> None:
+    await hear(tx, EXPIRED, received(ConnectionState, 1))
+
+    connection = await connections.get(tx, "con_1", "biz_demo")
+    assert connection is not None
+    assert (connection.lifecycle, connection.provider) == ("expired", "xero")
+    assert connection.organisation_name == "Demo Trading Ltd"
+
+
+async def test_a_connection_is_known_from_its_first_event_too(tx: Tx) -> None:
+    await hear(tx, received(ConnectionEstablished, 1), received(ConnectionDisconnected, 2, lifecycle="disconnected"))
+
+    connection = await connections.get(tx, "con_1", "biz_demo")
+    assert connection is not None
+    assert (connection.lifecycle, connection.provider) == ("disconnected", "xero")
+
+
+async def test_a_connection_whose_tombstone_came_is_gone(tx: Tx) -> None:
+    await hear(tx, CONNECTED, received_tombstone(ConnectionState, "con_1", 9), EXPIRED)
+
+    assert await connections.get(tx, "con_1", "biz_demo") is None
