@@ -48,6 +48,7 @@ def router(parts: Parts) -> APIRouter:
             business_id=link.business_id,
             connection_id=link.connection_id,
             provider=connection.provider,
+            provider_name=parts.providers[connection.provider].facts.display_name,
             organisation_masked=masked(connection.organisation.name) if connection.organisation else "",
             state=link.state(connection, now=parts.now()).value,
         )

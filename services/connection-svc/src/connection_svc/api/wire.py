@@ -250,6 +250,7 @@ class LinkView(BaseModel):
     business_id: str
     connection_id: str
     provider: str
+    provider_name: str
     organisation_masked: str
     state: Literal["valid", "used", "expired", "repaired"]
 

@@ -1,0 +1,104 @@
+"""The yearly clock says each thing once, through any number of replicas and restarts."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from build_connection_svc import BUSINESS, NOON, YEAR, Organisation, a_connection, said, stored, types_said
+from chassis.database import Database
+from chassis.testing import FrozenClock
+from connection_svc.domain.connection import Connection, Lifecycle
+from connection_svc.store import cases, connections
+from connection_svc.work.remind import remind
+from connection_svc.work.watch_consents import watch_consents
+
+DAY = timedelta(days=1)
+EXPIRY = ["connection.expired", "reconnect.requested", "connection.state"]
+
+
+@pytest.fixture
+async def connection(database: Database) -> Connection:
+    async with database.transaction() as tx:
+        return await stored(tx, a_connection())
+
+
+async def everything_said(database: Database) -> list[str]:
+    async with database.acquire() as tx:
+        return await types_said(tx)
+
+
+async def test_two_replicas_say_each_stage_and_the_expiry_once(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    stages = []
+    for days_left in range(40, -2, -1):
+        clock.advance(NOON + YEAR - days_left * DAY - clock.now())
+        await asyncio.gather(*(watch_consents(database, clock) for _ in range(2)))
+    async with database.acquire() as tx:
+        for event, data in await said(tx):
+            stages.append(data["stage"] if event == "connection.expiring" else event)
+
+    assert stages == [30, 14, 7, 1, *EXPIRY]
+
+
+async def test_a_connection_that_was_slept_through_is_expired_and_not_warned_of(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    clock.advance(2 * YEAR)
+
+    await watch_consents(database, clock)
+    await watch_consents(database, clock)
+
+    assert await everything_said(database) == EXPIRY
+
+
+async def test_an_expiry_opens_one_case_in_the_same_transaction(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    clock.advance(YEAR)
+    await watch_consents(database, clock)
+
+    async with database.transaction() as tx:
+        case = await cases.find_open(tx, BUSINESS, connection.id)
+        events = dict(await said(tx))
+        expired = await connections.get(tx, BUSINESS, connection.id)
+    assert case is not None
+    assert (case.generation, case.reason, case.stage) == (1, "consent_lapsed", "opened")
+    assert events["reconnect.requested"]["reconnect_id"] == case.id
+    assert events["connection.expired"]["detected_by"] == "clock"
+    assert events["connection.state"]["lifecycle"] == "expired"
+    assert (expired.lifecycle, expired.ended_at) == (Lifecycle.EXPIRED, NOON + YEAR)
+
+
+async def test_a_batch_that_is_full_asks_to_be_followed_by_another(database: Database, clock: FrozenClock) -> None:
+    async with database.transaction() as tx:
+        for number in range(51):
+            await stored(tx, a_connection(organisation=Organisation(f"org-{number}", "One of many")))
+    clock.advance(YEAR)
+
+    assert await watch_consents(database, clock)
+    assert not await watch_consents(database, clock)
+    assert (await everything_said(database)).count("connection.expired") == 51
+
+
+async def test_nobody_is_told_anything_before_the_first_stage(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    clock.advance(YEAR - 31 * DAY)
+
+    assert not await watch_consents(database, clock)
+    assert await everything_said(database) == []
+
+
+async def test_reminders_come_after_three_and_seven_days_once_over_two_replicas(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    clock.advance(YEAR)
+    await watch_consents(database, clock)
+    for _ in range(10):
+        clock.advance(DAY)
+        await asyncio.gather(*(remind(database, clock) for _ in range(2)))
+
+    async with database.acquire() as tx:
+        stages = [data["stage"] for event, data in await said(tx) if event == "reconnect.requested"]
+    assert stages == ["opened", "reminder_3_days", "reminder_7_days"]

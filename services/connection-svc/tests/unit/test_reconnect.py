@@ -1,0 +1,71 @@
+"""Repairs, their reminders, and the links that start them."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from build_connection_svc import DEMO, NOON, YEAR, a_case, a_connection, an_expired_connection
+from connection_svc.domain.connection import Connection, Lifecycle
+from connection_svc.domain.reconnect import (
+    LINK_LIFETIME,
+    CaseOutcome,
+    LinkNotValid,
+    LinkState,
+    ReconnectLink,
+    masked,
+    remind,
+    remind_at,
+)
+
+EXPIRY = NOON + YEAR
+DAY = timedelta(days=1)
+CASE = a_case(an_expired_connection())
+LINK = ReconnectLink(b"hash", "biz_demo", "con_1", CASE.id, 1, EXPIRY, EXPIRY + LINK_LIFETIME)
+
+
+def test_reminders_come_three_and_seven_days_after_the_case_was_opened() -> None:
+    first = remind(CASE, now=EXPIRY + 3 * DAY)
+    second = remind(first, now=EXPIRY + 7 * DAY)
+
+    assert [remind_at(CASE), remind_at(first), remind_at(second)] == [EXPIRY + 3 * DAY, EXPIRY + 7 * DAY, None]
+    assert [first.stage, second.stage] == ["reminder_3_days", "reminder_7_days"]
+
+
+def test_a_case_seen_late_gets_only_the_latest_reminder() -> None:
+    late = remind(CASE, now=EXPIRY + 8 * DAY)
+
+    assert (late.stage, remind_at(late)) == ("reminder_7_days", None)
+
+
+def test_a_closed_case_reminds_nobody() -> None:
+    assert remind_at(CASE.close(CaseOutcome.RECONNECTED, now=EXPIRY + DAY)) is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "used", "at", "state"),
+    [
+        (an_expired_connection(), False, EXPIRY, LinkState.VALID),
+        (an_expired_connection(), False, EXPIRY + LINK_LIFETIME, LinkState.EXPIRED),
+        (an_expired_connection(), True, EXPIRY, LinkState.USED),
+        (a_connection(generation=2), True, EXPIRY + LINK_LIFETIME, LinkState.REPAIRED),
+        (an_expired_connection(generation=2), False, EXPIRY, LinkState.REPAIRED),
+        (a_connection(lifecycle=Lifecycle.DISCONNECTED), False, EXPIRY, LinkState.EXPIRED),
+    ],
+)
+def test_a_link_tells_what_can_be_done_with_it(
+    connection: Connection, used: bool, at: object, state: LinkState
+) -> None:
+    link = replace(LINK, used_at=EXPIRY if used else None)
+
+    assert link.state(connection, now=at) is state
+
+
+def test_a_link_is_good_for_one_use() -> None:
+    used = LINK.use(an_expired_connection(), now=EXPIRY)
+
+    with pytest.raises(LinkNotValid, match="is used"):
+        used.use(an_expired_connection(), now=EXPIRY)
+
+
+def test_a_stranger_sees_the_first_letters_only() -> None:
+    assert masked(DEMO.name) == "D••• T•••••• L••"
