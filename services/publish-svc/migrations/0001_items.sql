@@ -53,7 +53,6 @@ CREATE TABLE items (
 
 CREATE UNIQUE INDEX items_lane ON items (connection_id, position)
     WHERE status IN ('queued', 'held', 'publishing', 'uncertain');
-CREATE INDEX items_moving ON items (connection_id, position) WHERE status IN ('queued', 'publishing', 'uncertain');
 CREATE INDEX items_newest ON items (business_id, id);
 CREATE INDEX items_by_status ON items (business_id, status, id);
 CREATE INDEX items_of_release ON items (release_id) WHERE release_id IS NOT NULL;

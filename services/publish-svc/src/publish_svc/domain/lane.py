@@ -44,8 +44,8 @@ Step = Rest | Publish | LookUp | Recover
 
 
 def next_step(connection: ConnectionPicture, head: Item | None, *, now: datetime) -> Step:
-    """What the first item of the lane that is not held needs now. Only this item moves; order depends on it."""
-    if head is None:
+    """What the first item of the lane needs now. Only this item moves; order depends on it."""
+    if head is None or head.status is ItemStatus.HELD:
         return Rest(connection.gate_until)
     if head.status is ItemStatus.PUBLISHING:
         return Recover(head)

@@ -33,7 +33,8 @@ _SELECT = """SELECT items.*, publications.organisation_id, publications.provider
 _GET = f"{_SELECT} WHERE items.business_id = $1 AND items.id = $2"
 _BY_EXTERNAL_ID = f"{_SELECT} WHERE items.business_id = $1 AND items.external_id = $2"
 _FOR_UPDATE = f"{_SELECT} WHERE items.id = $1 FOR UPDATE OF items"
-_HEAD = f"""{_SELECT} WHERE items.connection_id = $1 AND items.status IN ('queued', 'publishing', 'uncertain')
+_HEAD = f"""{_SELECT} WHERE items.connection_id = $1 AND items.status IN ('queued', 'held', 'publishing', 'uncertain')
+      AND (items.status <> 'held' OR items.reason = ANY($2))
     ORDER BY items.position LIMIT 1"""
 _TO_HOLD = f"""{_SELECT} WHERE items.connection_id = $1
       AND (items.status = 'queued' OR (items.status = 'held' AND items.reason = ANY($2) AND items.reason <> $3))
@@ -102,8 +103,8 @@ async def get_for_update(tx: Tx, item_id: str) -> Item:
 
 
 async def head_of_lane(tx: Tx, connection_id: str) -> Item | None:
-    """The first item of the lane that is not held."""
-    row = await tx.fetchrow(_HEAD, connection_id)
+    """The first item that goes, or that the gate holds."""
+    row = await tx.fetchrow(_HEAD, connection_id, HELD_AT_THE_GATE)
     return _item(row) if row else None
 
 

@@ -6,7 +6,7 @@ from relink_contracts.ids import new_id
 
 from publish_svc import outgoing
 from publish_svc.domain.connections import ConnectionPicture, Gate
-from publish_svc.domain.items import HoldReason
+from publish_svc.domain.items import HoldReason, ItemStatus
 from publish_svc.domain.lane import Moment, Patience, hold_at_gate
 from publish_svc.domain.releases import finish, trigger_of
 from publish_svc.store import connections, items, releases
@@ -71,10 +71,12 @@ async def _wait_for_lists(tx: Tx, connection: ConnectionPicture, patience: Patie
 
 
 async def _send_canary(tx: Tx, connection: ConnectionPicture, at: Moment) -> bool:
-    if await items.head_of_lane(tx, connection.id) is not None:
+    head = await items.head_of_lane(tx, connection.id)
+    if head is not None and head.status is not ItemStatus.HELD:
         return False
-    is_sent = await _let_go(tx, connection, at, limit=1)
-    await connections.save(tx, connection if is_sent else connection.open())
+    if head is not None:
+        await _let_go(tx, connection, at, limit=1)
+    await connections.save(tx, connection if head else connection.open())
     return True
 
 
@@ -92,7 +94,7 @@ async def _release(tx: Tx, connection: ConnectionPicture, at: Moment) -> bool:
     return True
 
 
-async def _let_go(tx: Tx, connection: ConnectionPicture, at: Moment, *, limit: int) -> bool:
+async def _let_go(tx: Tx, connection: ConnectionPicture, at: Moment, *, limit: int) -> None:
     held = await items.next_to_release(tx, connection.id, limit=limit)
     released = [item.release(now=at.now) for item in held]
     await items.save_released(tx, released)
@@ -103,7 +105,6 @@ async def _let_go(tx: Tx, connection: ConnectionPicture, at: Moment, *, limit: i
             for before, after in zip(held, released, strict=True)
         ),
     )
-    return bool(held)
 
 
 async def _finish_release(tx: Tx, connection: ConnectionPicture, at: Moment) -> bool:
