@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from devstack import topics
-from devstack.containers import write_environments
+from devstack.containers import TARGETS, write_environments
 from devstack.home import DevstackError
 from devstack.mailcatcher import caught
 from devstack.processes import tail
@@ -41,13 +41,14 @@ def reset(stack: Stack, _: argparse.Namespace) -> None:
 
 def status(stack: Stack, _: argparse.Namespace) -> None:
     addresses = stack.addresses
-    table = Table("process", "state", "process id", "reached at", "log", box=None)
+    table = Table("process", "state", "process id", "reached at", box=None)
     for name in EVERY_PROCESS:
         running, state = stack.processes.running(name), stack.state_of(name)
         address = addresses.get(name, addresses.get(name.removesuffix(".api"), ""))
         pid = str(running.pid) if running else ""
-        table.add_row(name, f"[{STYLES[state]}]{state}[/]", pid, address, stack.log_of(name))
+        table.add_row(name, f"[{STYLES[state]}]{state}[/]", pid, address)
     Console(soft_wrap=True).print(table)
+    _tell(f"what they write is in {stack.home.logs}")
     _tell(f"the stack's clock says {stack.clock.now():%Y-%m-%d %H:%M} UTC ({stack.clock.offset.days} days ahead)")
 
 
@@ -90,7 +91,8 @@ def kafka(stack: Stack, arguments: argparse.Namespace) -> None:
 
 
 def environments(_: Stack, arguments: argparse.Namespace) -> None:
-    _tell(f"written to {write_environments(arguments.target)}; keep them out of Git")
+    write_environments(arguments.target)
+    _tell(f"written to {TARGETS[arguments.target].services}; Git ignores it")
 
 
 def _arguments() -> argparse.Namespace:
@@ -118,7 +120,7 @@ def _arguments() -> argparse.Namespace:
     reading = command(kafka, "list the topics, or print one topic's records")
     reading.add_argument("topic", nargs="?")
     written = command(environments, "write what each container is told, with generated secrets")
-    written.add_argument("target", choices=("compose", "kubernetes"))
+    written.add_argument("target", choices=tuple(TARGETS))
     return parser.parse_args()
 
 

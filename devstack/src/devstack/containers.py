@@ -1,7 +1,7 @@
 """The same system in containers: what each of them is told, and what must be there before the services start.
 
 Compose and the local overlay for Kubernetes use the official images of Kafka and PostgreSQL. Their secrets are made by
-chance for each checkout: `python -m devstack environments compose` or `... kubernetes` writes a file per container.
+chance for each checkout: `python -m devstack environments compose` or `… kubernetes` writes a file per container.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,39 +25,56 @@ from devstack.topics import create_topics, say_memberships
 PORT: Final = 8080
 SIMULATOR_PORT: Final = 8090
 SUPERUSER: Final = "postgres"
-FOLDERS: Final = {
-    "compose": CHECKOUT / ".devstack" / "compose",
-    "kubernetes": CHECKOUT / "deploy" / "k8s" / "overlays" / "local" / "environments",
-}
-# A browser finds names below `localhost` on its own machine and a container finds this one by its network's DNS:
-# so the sign-in's issuer has the same address for both.
-SIMULATOR: Final = {
-    "compose": f"http://simulator.localhost:{SIMULATOR_PORT}",
-    "kubernetes": f"http://simulator:{SIMULATOR_PORT}",
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the containers run, and what their names look like there. `{}` stands for a service."""
+
+    services: Path
+    infrastructure: Path
+    service_address: str
+    public_simulator: str
+
+
+LOCAL_OVERLAY: Final = CHECKOUT / "deploy" / "k8s" / "overlays" / "local"
+TARGETS: Final = {
+    "compose": Target(
+        services=CHECKOUT / ".devstack" / "compose",
+        infrastructure=CHECKOUT / ".devstack" / "compose",
+        service_address=f"http://{{}}-api:{PORT}",
+        # A browser looks for names below `localhost` on its own machine, and a container asks its network's DNS for
+        # this one: so the issuer of the sign-in has the same address for both.
+        public_simulator=f"http://simulator.localhost:{SIMULATOR_PORT}",
+    ),
+    "kubernetes": Target(
+        services=LOCAL_OVERLAY / "environments",
+        infrastructure=LOCAL_OVERLAY / "infrastructure" / "environments",
+        service_address=f"http://{{}}:{PORT}",
+        public_simulator=f"http://simulator:{SIMULATOR_PORT}",
+    ),
 }
 
 
-def write_environments(target: str) -> Path:
-    """Write one file of variables per container, readable by its owner only, and answer their folder."""
-    folder = FOLDERS[target]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    secrets = Secrets(folder / "secrets.json")
+def write_environments(name: str) -> None:
+    """Write one file of variables per container, readable by its owner only. Secrets once made are kept."""
+    target = TARGETS[name]
+    for folder in (target.services, target.infrastructure):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets = Secrets(target.infrastructure / "secrets.json")
     environments = Environments(_places(target), secrets, None, "/data/state.sqlite")
     for service in SERVICES:
-        _write(folder / f"{service}.env", environments.of(f"{service}.api"))
-    _write(folder / "simulator.env", environments.of("simulator"))
+        _write(target.services / f"{service}.env", environments.of(f"{service}.api"))
+    _write(target.infrastructure / "simulator.env", environments.of("simulator"))
     superuser_password = secrets.text("postgres superuser password")
-    _write(folder / "postgres.env", {"POSTGRES_PASSWORD": superuser_password})
+    _write(target.infrastructure / "postgres.env", {"POSTGRES_PASSWORD": superuser_password})
     passwords = {package_of(service): secrets.text(f"{service} database password") for service in SERVICES}
-    _write(
-        folder / "prepare.env",
-        {
-            "PREPARE_POSTGRES_URL": f"postgresql://{SUPERUSER}:{superuser_password}@postgres:5432/postgres",
-            "PREPARE_KAFKA": "kafka:9092",
-            "PREPARE_DATABASES": json.dumps(passwords),
-        },
-    )
-    return folder
+    preparation = {
+        "PREPARE_POSTGRES_URL": f"postgresql://{SUPERUSER}:{superuser_password}@postgres:5432/postgres",
+        "PREPARE_KAFKA": "kafka:9092",
+        "PREPARE_DATABASES": json.dumps(passwords, separators=(",", ":")),
+    }
+    _write(target.infrastructure / "prepare.env", preparation)
 
 
 async def prepare(superuser_url: str, bootstrap_servers: str, passwords: Mapping[str, str]) -> None:
@@ -67,7 +85,7 @@ async def prepare(superuser_url: str, bootstrap_servers: str, passwords: Mapping
     say_memberships(bootstrap_servers, now=datetime.now(UTC))
 
 
-def _places(target: str) -> Places:
+def _places(target: Target) -> Places:
     ports = dict.fromkeys(PROCESSES, PORT)
     return Places(
         listen_host="0.0.0.0",  # noqa: S104 - a container's own network
@@ -75,11 +93,11 @@ def _places(target: str) -> Places:
         postgres="postgres:5432",
         kafka="kafka:9092",
         mail="mail:1025",
-        services={service: f"http://{service}-api:{PORT}" for service in SERVICES},
+        services={service: target.service_address.format(service) for service in SERVICES},
         simulator=f"http://simulator:{SIMULATOR_PORT}",
         public_web="http://localhost:8080",
         public_connection="http://localhost:8081",
-        public_simulator=SIMULATOR[target],
+        public_simulator=target.public_simulator,
     )
 
 

@@ -115,15 +115,40 @@ class Environments:
     def _own(self, service: str) -> Environment:
         """What only this service is told."""
         match service:
+            case "connection-svc":
+                keys = {"local-1": self.secrets.key_bytes("token sealing key")}
+                return {
+                    **self._providers(),
+                    **_group("HTTP", public_url=self.places.public_connection),
+                    **_group("KEY_RING", current="local-1", keys=_json(keys)),
+                    "RELINK_WEB_URL": self.places.public_web,
+                }
+            case "sync-svc":
+                return {
+                    **self._providers(),
+                    "RELINK_CONNECTION_URL": self.places.services["connection-svc"],
+                    "RELINK_HASH_KEY": self.secrets.text("list hash key"),
+                }
+            case "publish-svc":
+                return {
+                    **self._providers(),
+                    **self._services("connection"),
+                    **_group("DOCUMENTS", allowed_origins=_json([self.places.simulator])),
+                }
+            case "notifier-svc":
+                host, _, port = self.places.mail.partition(":")
+                mail = _group("MAIL", host=host, port=port, sender="Relink <relink@relink.example>")
+                identity = f"{self.places.simulator}/identity/v1"
+                return {**mail, **self._services("connection", identity=identity)}
             case "web-svc":
-                return {**self._services("connection", "sync", "list", "publish"), **self._sign_in()}
+                services = self._services("connection", "sync", "list", "publish", identity=self.places.simulator)
+                return {**services, **self._sign_in()}
             case _:
                 return {}
 
-    def _services(self, *names: str) -> Environment:
-        """Where other services answer, and the identity system, which the simulator plays."""
-        addresses = {name: self.places.services[f"{name}-svc"] for name in names}
-        return _group("SERVICES", **addresses, identity=f"{self.places.simulator}/identity/v1")
+    def _services(self, *names: str, **others: str) -> Environment:
+        """Where other services of ours answer, and other systems; the simulator plays the identity system."""
+        return _group("SERVICES", **{name: self.places.services[f"{name}-svc"] for name in names}, **others)
 
     def _sign_in(self) -> Environment:
         sign_in = _group(

@@ -38,7 +38,7 @@ def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
         return False
     say = speaker("identity")
     identity = Actor(type="system", id="identity")
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "enable.idempotence": True})
+    producer = Producer({"bootstrap.servers": bootstrap_servers, "acks": "all"})
     for user_id, role in ROLES.items():
         membership = Membership(
             business_id=DEMO_BUSINESS, actor=identity, user_id=user_id, roles=(role,), linked_accountant=False
