@@ -38,6 +38,7 @@ check: setup ## lint, types, import rules, contracts and manifests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy $(wildcard $(addsuffix /src,$(PROJECTS)))
 	@$(VENV)/bin/lint-imports
+	@$(RUN) -m devstack.manifests
 
 bench: ## run the benchmarks (none is written yet)
 	@echo "make bench will run 'python -m bench': each benchmark beside its peer or its physical limit; none is written yet."

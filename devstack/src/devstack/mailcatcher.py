@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -27,8 +26,7 @@ class Catcher:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         """Write the mail under the moment of its arrival, so that names sort by time."""
-        text = (envelope.content or b"").decode() if isinstance(envelope.content, bytes) else envelope.content or ""
-        write_whole(self.directory / f"{time.time_ns()}.eml", text)
+        write_whole(self.directory / f"{time.time_ns()}.eml", envelope.content or b"")
         return "250 Kept"
 
 
@@ -40,18 +38,21 @@ def caught(directory: Path) -> Iterator[EmailMessage]:
             yield message
 
 
-async def serve(host: str, port: int, directory: Path) -> None:
-    """Take mail until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
+async def listen(host: str, port: int, directory: Path) -> asyncio.Server:
+    """Take mail from now on, until the server is closed."""
 
-    def session() -> Any:
+    def session() -> SMTP:
         return SMTP(Catcher(directory), hostname="mailcatcher", enable_SMTPUTF8=True)
 
-    server = await loop.create_server(session, host, port)
+    return await asyncio.get_running_loop().create_server(session, host, port)
+
+
+async def serve(host: str, port: int, directory: Path) -> None:
+    """Take mail until SIGTERM or SIGINT."""
     stopped = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stopped.set)
-    async with server:
+        asyncio.get_running_loop().add_signal_handler(signal_number, stopped.set)
+    async with await listen(host, port, directory):
         await stopped.wait()
 
 
