@@ -38,6 +38,9 @@ check: setup ## lint, types, import rules, contracts and manifests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy $(wildcard $(addsuffix /src,$(PROJECTS)))
 	@$(VENV)/bin/lint-imports
+	@$(RUN) checks/chassis_budget.py
+	@$(RUN) -m relink_contracts.generate --check
+	@$(RUN) -m relink_contracts.check
 	@$(RUN) -m devstack.manifests
 
 bench: ## run the benchmarks (none is written yet)
