@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import httpx2
-from chassis.service_tokens import SERVICE, ServiceSigner
+from chassis.service_tokens import ServiceSigner
 from pydantic import BaseModel, ValidationError
 
 from notifier_svc.domain.wording import Link, Person
@@ -57,7 +57,7 @@ class ConnectionService:
 
     async def reconnect_link(self, reconnect_id: str, business_id: str) -> Link | None:
         """A new link; None when there is no such case any more. Raises Unavailable."""
-        token = self._signer.token("connection-svc", "notifier-svc", business_id, SERVICE)
+        token = self._signer.token("connection-svc", "notifier-svc", business_id, "service")
         try:
             answer = await self._http.post(
                 f"{self._url}/internal/reconnect-cases/{reconnect_id}/links",
