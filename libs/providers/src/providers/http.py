@@ -109,10 +109,11 @@ def json_number(amount: Decimal) -> float:
 
 
 def fitted_key(key: str, *, limit: int) -> str:
-    """The idempotency key as the provider takes it: itself, or its hash where it would be too long."""
-    return key if len(key) <= limit else hashlib.sha256(key.encode()).hexdigest()[:limit]
+    """The idempotency key as the provider takes it: itself, or its hash where it is too long or not ASCII."""
+    return key if len(key) <= limit and key.isascii() else hashlib.sha256(key.encode()).hexdigest()[:limit]
 
 
 def attachment_key(published: Published, document: Document) -> str:
-    """The key of one file on one bill: other content is another write."""
-    return f"{published.provider_reference}/{hashlib.sha256(document.content).hexdigest()}/{document.file_name}"
+    """The key of one file on one bill: other content or another name is another write."""
+    of_file = hashlib.sha256(document.file_name.encode() + b"\0" + document.content).hexdigest()
+    return f"{published.provider_reference}/{of_file}"

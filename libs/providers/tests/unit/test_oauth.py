@@ -13,6 +13,7 @@ from build_providers import NOON, REALM, TENANT, Practice, a_grant, ok
 from providers.errors import GrantRefused, ProviderUnavailable, Throttled, TokenRejected
 from providers.interface import Provider
 from providers.models import NO_PARAMS
+from providers.xero.adapter import SCOPES
 
 CALLBACK = "https://relink.example/oauth/callback/xero"
 TOKENS = {"access_token": "a", "refresh_token": "r", "expires_in": 1800, "token_type": "Bearer"}
@@ -50,7 +51,7 @@ def test_the_browser_leaves_with_state_and_challenge(index: int) -> None:
 
 async def test_a_login_at_xero_becomes_a_grant_that_knows_its_login() -> None:
     token = a_jwt({"authentication_event_id": "a-login", "scope": ["accounting.invoices"]})
-    practice = Practice(connect=ok(TOKENS | {"access_token": token, "scope": "offline_access accounting.invoices"}))
+    practice = Practice(connect=ok(TOKENS | {"access_token": token, "scope": " ".join(SCOPES)}))
 
     grant = await practice.xero.exchange("the-code", "the-verifier", CALLBACK, NO_PARAMS, NOON)
 
@@ -65,7 +66,13 @@ async def test_a_login_at_xero_becomes_a_grant_that_knows_its_login() -> None:
     assert grant.authorisation_event == "a-login"
     assert grant.access_expires_at == NOON + timedelta(minutes=30)
     assert grant.refresh_expires_at == NOON + timedelta(days=60)
-    assert grant.scopes == ("offline_access", "accounting.invoices")
+    assert grant.scopes == SCOPES
+
+
+async def test_a_login_at_xero_without_a_scope_that_we_need_is_no_grant() -> None:
+    scopes = " ".join(scope for scope in SCOPES if scope != "accounting.attachments")
+    with pytest.raises(GrantRefused, match="scope_missing"):
+        await Practice(connect=ok(TOKENS | {"scope": scopes})).xero.exchange("c", "v", CALLBACK, NO_PARAMS, NOON)
 
 
 async def test_a_login_at_quickbooks_becomes_a_grant_that_names_its_company() -> None:

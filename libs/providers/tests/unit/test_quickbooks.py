@@ -44,6 +44,7 @@ async def read(practice: Practice, list_name: ListName, since: datetime | None =
         ("610", "Object Not Found : The vendor was made inactive", "supplier_missing", "supplier_id"),
         ("610", "Object Not Found : Something you're trying to use", "document_missing", None),
         ("6000", "A business validation error has occurred", "value_invalid", None),
+        ("6000", "Multi currency should be enabled to perform this operation.", "currency_unsupported", "currency"),
         ("9999", "nobody has seen this", "value_invalid", None),
     ],
 )

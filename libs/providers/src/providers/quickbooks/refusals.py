@@ -20,6 +20,7 @@ REFERENCES = (
     ("taxcode", "tax_mismatch", "tax_rate_id"),
     ("currency", "currency_unsupported", "currency"),
 )
+BUSINESS_RULE = "6000"
 BROKEN = {"10000"}
 """Codes that say that QuickBooks failed, not that we did."""
 
@@ -43,6 +44,8 @@ def problem_of(error: dict[str, Any]) -> Problem:
             if word in said:
                 return Problem(ours, field, message)
         return Problem("document_missing" if code == "610" else "value_invalid", None, message)
+    if code == BUSINESS_RULE and "currency" in message.lower():
+        return Problem("currency_unsupported", "currency", message)
     ours, field = CODES.get(code, ("value_invalid", error.get("element") or None))
     return Problem(ours, field, message)
 

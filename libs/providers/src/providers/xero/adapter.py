@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import httpx2
 
-from providers.errors import OutcomeUnknown, Problem, Refused
+from providers.errors import GrantRefused, OutcomeUnknown, Problem, Refused
 from providers.http import attachment_key, fitted_key, well_formed
 from providers.interface import ListNotOffered, ProviderFacts
 from providers.models import (
@@ -43,6 +43,7 @@ SCOPES = (
     "accounting.settings.read",
     "accounting.attachments",
 )
+NEEDED = {scope for scope in SCOPES if scope.startswith("accounting.")} | {"offline_access"}
 FACTS = ProviderFacts(
     display_name="Xero",
     lists=(
@@ -93,7 +94,10 @@ class Xero:
         callback_params: CallbackParams,  # noqa: ARG002 - Xero's callback names no organisation
         now: datetime,
     ) -> Grant:
-        return _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
+        grant = _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
+        if not grant.scopes or set(grant.scopes) >= NEEDED:
+            return grant
+        raise GrantRefused("scope_missing")
 
     async def refresh(self, refresh_token: str, now: datetime) -> Grant:
         return _grant(await self._oauth.refresh(refresh_token), now)
