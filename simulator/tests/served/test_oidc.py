@@ -71,8 +71,14 @@ def test_sign_in_follows_the_system_clock(practice: Practice) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("client_id", "x"), ("redirect_uri", "http://evil"), ("scope", "email"), ("code_challenge", ""), ("response_type", "")],
-)  # fmt: skip
+    [
+        ("client_id", "x"),
+        ("redirect_uri", "http://evil"),
+        ("scope", "email"),
+        ("code_challenge", ""),
+        ("response_type", ""),
+    ],
+)
 def test_a_request_that_cannot_be_trusted_stays_here(practice: Practice, name: str, value: str) -> None:
     assert practice.get("/oidc/authorize", params={**ASKED, name: value}).status_code == 400
 

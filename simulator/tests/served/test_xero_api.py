@@ -107,19 +107,19 @@ def test_tax_is_reckoned_as_the_line_amounts_say(xero: Api, amounts: str, totals
     [
         ({"LineItems": [a_line(AccountCode="999")]}, "Account code '999' is not a valid code for this document."),
         ({"LineItems": [a_line(AccountCode="426")]}, "Account code '426' has been archived"),
-        ({"LineItems": [a_line(TaxType="OUTPUT2")]}, "The TaxType code 'OUTPUT2' cannot be used with account code '429'"),
+        ({"LineItems": [a_line(TaxType="OUTPUT2")]}, "The TaxType code 'OUTPUT2' cannot be used with"),
         ({"LineItems": [a_line(TaxType="MOON")]}, "The TaxType code 'MOON' does not exist"),
         ({"LineItems": [a_line(LineAmount=11)]}, "The line total 11.00 does not match"),
         ({"LineItems": [a_line(Description="")]}, "Description must be specified"),
         ({"LineItems": [a_line(Tracking=[{"Name": "Region", "Option": "Moon"}])]}, "The tracking category or option"),
         ({"LineItems": []}, "One or more line items must be specified"),
-        ({"Date": "2024-12-31"}, "The document date cannot be before the period lock date, currently set at 31 Dec 2024"),
+        ({"Date": "2024-12-31"}, "The document date cannot be before the period lock date, currently"),
         ({"CurrencyCode": "CHF"}, "Organisation is not subscribed to currency CHF"),
         ({"DueDate": None}, "The DueDate must be specified"),
         ({"Contact": {"ContactID": "nobody"}}, "The Contact is not valid"),
         ({"Status": "VOIDED"}, "A document cannot be created with status VOIDED"),
     ],
-)  # fmt: skip
+)
 def test_an_unsound_bill_is_refused_with_its_message_and_not_kept(
     practice: Practice, xero: Api, changes: dict, message: str
 ) -> None:

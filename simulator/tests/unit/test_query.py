@@ -1,11 +1,17 @@
 import pytest
 from simulator.quickbooks.query import BadQueryError, UnknownPropertyError, choose, parse
 
+
+def a_row(number: str, name: str, balance: int, updated: str, *, active: bool = True) -> dict:
+    times = {"LastUpdatedTime": f"{updated}T00:00:00Z"}
+    return {"Id": number, "Name": name, "Active": active, "Balance": balance, "MetaData": times}
+
+
 ROWS = [
-    {"Id": "1", "Name": "Paper", "Active": True, "Balance": 3, "MetaData": {"LastUpdatedTime": "2026-01-01T00:00:00Z"}},
-    {"Id": "2", "Name": "O'Neil", "Active": True, "Balance": 20, "MetaData": {"LastUpdatedTime": "2026-03-01T00:00:00Z"}},
-    {"Id": "10", "Name": "Old", "Active": False, "Balance": 1, "MetaData": {"LastUpdatedTime": "2026-02-01T00:00:00Z"}},
-]  # fmt: skip
+    a_row("1", "Paper", 3, "2026-01-01"),
+    a_row("2", "O'Neil", 20, "2026-03-01"),
+    a_row("10", "Old", 1, "2026-02-01", active=False),
+]
 QUERYABLE = frozenset({"Id", "Name", "Active", "Balance", "MetaData.LastUpdatedTime"})
 
 

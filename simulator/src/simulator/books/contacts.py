@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 
@@ -58,7 +59,8 @@ class PracticeContact:
     archived: bool
 
 
-def practice_contacts(seed: str, suppliers: int, customers: int) -> list[PracticeContact]:
+@cache
+def practice_contacts(seed: str, suppliers: int, customers: int) -> tuple[PracticeContact, ...]:
     """That many of each, with names that are unique over both."""
     dice = random.Random(seed)  # noqa: S311 - reproducible on purpose, no secret
     names = _names(dice, _SUPPLIES, suppliers) + _names(dice, _BUYS, customers)
@@ -82,7 +84,7 @@ def practice_contacts(seed: str, suppliers: int, customers: int) -> list[Practic
                 archived=position % 50 == 49,  # noqa: PLR2004 - one in fifty
             )
         )
-    return contacts
+    return tuple(contacts)
 
 
 def _names(dice: random.Random, trades: list[str], count: int) -> list[str]:

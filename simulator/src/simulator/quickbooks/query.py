@@ -53,12 +53,12 @@ def parse(statement: str) -> Query:
 
 def choose(query: Query, bodies: Sequence[Json], queryable: frozenset[str]) -> list[Json]:
     """Every body that fits, in order, before paging. Inactive ones only when the query speaks of Active."""
-    asked = [condition.field.lower() for condition in query.conditions]
+    asked = [condition.field for condition in query.conditions]
     known = {name.lower() for name in queryable}
-    for field in (*asked, *([query.order[0].lower()] if query.order else [])):
-        if field not in known:
+    for field in (*asked, *([query.order[0]] if query.order else [])):
+        if field.lower() not in known:
             raise UnknownPropertyError(f"property {field} is not queryable for {query.entity}")
-    if "active" in known and "active" not in asked:
+    if "active" in known and "active" not in (field.lower() for field in asked):
         bodies = [body for body in bodies if body.get("Active", True)]
     found = [body for body in bodies if all(_fits(condition, body) for condition in query.conditions)]
     if query.order:

@@ -65,7 +65,7 @@ def _fill(  # noqa: PLR0913 - what makes up a company
     tx: Tx,
     company: Organisation,
     chart: list[ChartAccount],
-    contacts: list[PracticeContact],
+    contacts: tuple[PracticeContact, ...],
     at: datetime,
     *,
     warns_of_numbers: bool,

@@ -31,7 +31,7 @@ def seed(tx: Tx, *, at: datetime) -> None:
 
 
 def _fill(
-    tx: Tx, organisation: Organisation, chart: list[ChartAccount], contacts: list[PracticeContact], at: datetime
+    tx: Tx, organisation: Organisation, chart: list[ChartAccount], contacts: tuple[PracticeContact, ...], at: datetime
 ) -> None:
     place = Place(PROVIDER, organisation.id)
     add(tx, place, [NewRecord("Organisation", organisation.id, organisation.name, _organisation(organisation))], at=at)
