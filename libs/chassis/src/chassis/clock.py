@@ -1,5 +1,6 @@
 """The domain's clock: an argument everywhere, so that a year can pass in a second."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -35,8 +36,15 @@ class OffsetClock:
 
 def from_settings(environment: str, offset_file: Path | None) -> Clock:
     """Raises ValueError for an offset in production."""
-    if offset_file is None:
-        return SystemClock()
-    if environment == "production":
+    if offset_file is not None and environment == "production":
         raise ValueError("a clock offset is refused in production")
-    return OffsetClock(Path(offset_file))
+    return SystemClock() if offset_file is None else OffsetClock(Path(offset_file))
+
+
+async def happens_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for the event, but no longer than `seconds` of the system's time."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

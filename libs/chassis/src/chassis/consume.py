@@ -5,7 +5,6 @@ partition, up to the first record that is not settled. What happens when somethi
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections import defaultdict
@@ -19,24 +18,14 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry import trace
-from relink_contracts.envelope import (
-    MAX_RECORD_BYTES,
-    EventData,
-    KafkaRecord,
-    Received,
-    Undecodable,
-    UnknownType,
-    is_state,
-    parse,
-    read,
-)
+from relink_contracts import envelope
+from relink_contracts.envelope import EventData, KafkaRecord, Received, Undecodable, UnknownType
 
 from chassis import inbox, metrics
-from chassis.clock import Clock
+from chassis.clock import Clock, happens_within
 from chassis.database import Database, Tx
 from chassis.failures import Batch, FailurePolicy, NotYetKnown, Settled
-from chassis.kafka import is_reachable, size_of
-from chassis.observe import link_to
+from chassis.observe import links_to
 
 __all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
 
@@ -46,6 +35,25 @@ _DRAIN_SECONDS: Final = 50
 _SENT_BACK_SECONDS: Final = 5.0
 _FETCH_BYTES: Final = 4_000_000
 """Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log."""
+
+_SUBSCRIPTION: Final[dict[str, Any]] = {
+    "batch": True,
+    "max_records": 500,
+    "batch_timeout_ms": 50,
+    "ack_policy": AckPolicy.MANUAL,
+    "auto_offset_reset": "earliest",
+    "session_timeout_ms": 10_000,
+    "heartbeat_interval_ms": 1_000,
+    "rebalance_timeout_ms": 60_000,
+    "max_partition_fetch_bytes": _FETCH_BYTES,
+}
+_CONNECTION: Final[dict[str, Any]] = {
+    "consumer_only": True,
+    "allow_auto_create_topics": False,
+    "apply_types": False,
+    "graceful_timeout": 12.0,
+    "logger": logging.getLogger("faststream"),
+}
 
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("chassis.consume")
@@ -88,7 +96,7 @@ class Consumer:
         self, service: str, database: Database, kafka: str, handlers: Collection[Handler], clock: Clock, *, version: str
     ) -> None:
         """`kafka` is bootstrap servers. Raises ValueError when two handlers react to one type of event."""
-        self._service, self._database, self._kafka, self._clock = service, database, kafka, clock
+        self._service, self._database, self._clock = service, database, clock
         self._handlers: dict[str, list[Handler]] = defaultdict(list)
         for handler in handlers:
             if handler.once and any(other.once for other in self._handlers[handler.event.TYPE]):
@@ -97,34 +105,30 @@ class Consumer:
         # Two connections of the pool are left to whatever else the process does.
         self._room = asyncio.Semaphore(max(1, database.max_size - 2))
         self._failures = FailurePolicy(service, kafka, version)
-        states = {handler.event.TOPIC for handler in handlers if is_state(handler.event)}
+        states = {handler.event.TOPIC for handler in handlers if envelope.is_state(handler.event)}
         events = {handler.event.TOPIC for handler in handlers} - states
-        self._states = _Group(kafka, f"{service}.state", states, self._settle, self._failures) if states else None
-        self._events = _Group(kafka, service, events, self._settle, self._failures) if events else None
+        named = [(f"{service}.state", states), (service, events)]
+        self._groups = [_Group(kafka, name, topics, self._settle, self._failures) for name, topics in named if topics]
         self._begun = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`, then the batch in hand. Database and broker may go away and come back."""
-        groups = [group for group in (self._states, self._events) if group is not None]
         try:
-            for group in groups:
+            for group in self._groups:
                 await group.start(stopping)
-                if group is self._states:
+                if group.group_id != self._service:
                     await group.read_to_the_end(stopping)
             self._begun = True
             await stopping.wait()
         finally:
-            await asyncio.gather(*(group.stop() for group in groups))
+            await asyncio.gather(*(group.stop() for group in self._groups))
             await self._failures.close()
 
     async def is_ready(self) -> bool:
         """Whether it takes events: not before the states were read, not when stopped or long without the database."""
-        groups = [group for group in (self._states, self._events) if group is not None]
-        return self._begun and all(group.has_joined for group in groups) and self._failures.are_bearable
+        return self._begun and all(group.has_joined for group in self._groups) and self._failures.are_bearable
 
     async def _settle(self, record: ConsumerRecord, batch: Batch) -> Settled:
-        if size_of(record) > MAX_RECORD_BYTES:
-            return await self._failures.put_aside(record, "too_large", ValueError(f"{size_of(record)} bytes"))
         try:
             handlers, event = self._read(record)
         except UnknownType:
@@ -132,22 +136,24 @@ class Consumer:
             return Settled.PASSED
         except Undecodable as problem:
             return await self._failures.put_aside(record, problem.reason, problem)
-        settled = await self._failures.tried(lambda: self._handle(handlers, event, record), record, batch)
-        if settled is Settled.PARKED:
-            self._count(record, "dead_lettered")
-        return settled
+        except envelope.RecordTooLarge as problem:
+            return await self._failures.put_aside(record, "too_large", problem)
+        return await self._failures.tried(lambda: self._handle(handlers, event, record), record, batch)
 
     def _read(self, record: ConsumerRecord) -> tuple[list[Handler], Received[EventData]]:
-        envelope = parse(record)
-        handlers = self._handlers.get(envelope.type)
+        size = sum(len(part or b"") for part in (record.key, record.value, *(text for _, text in record.headers)))
+        if size > envelope.MAX_RECORD_BYTES:
+            raise envelope.RecordTooLarge("a record", f"offset {record.offset}", size)
+        parsed = envelope.parse(record)
+        handlers = self._handlers.get(parsed.type)
         if handlers is None:
-            raise UnknownType(envelope.type)
-        return handlers, read(envelope, handlers[0].event, received_at=self._clock.now())
+            raise UnknownType(parsed.type)
+        return handlers, envelope.read(parsed, handlers[0].event, received_at=self._clock.now())
 
     async def _handle(self, handlers: list[Handler], event: Received[EventData], record: ConsumerRecord) -> None:
-        link = link_to(record.headers)
+        links = links_to(record.headers)
         with (
-            _tracer.start_as_current_span(event.type, kind=trace.SpanKind.CONSUMER, links=[link] if link else None),
+            _tracer.start_as_current_span(event.type, kind=trace.SpanKind.CONSUMER, links=links),
             structlog.contextvars.bound_contextvars(event=event.type, event_id=str(event.id), subject=event.subject),
         ):
             async with self._room, self._database.transaction() as tx:
@@ -159,7 +165,7 @@ class Consumer:
         metrics.events.labels(self._service, record.topic, outcome).inc()
 
 
-class _Group(ConsumerRebalanceListener):
+class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
     """One consumer group and this process' part in it."""
 
     def __init__(
@@ -170,42 +176,11 @@ class _Group(ConsumerRebalanceListener):
         settle: Callable[[ConsumerRecord, Batch], Awaitable[Settled]],
         failures: FailurePolicy,
     ) -> None:
-        self._kafka, self._topics, self._group_id, self._settle, self._failures = (
-            kafka,
-            topics,
-            group_id,
-            settle,
-            failures,
-        )
-        self._hurry = asyncio.Event()
-        self._stopping = False
-        self.has_joined = False
-        self._broker = KafkaBroker(
-            kafka,
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            apply_types=False,
-            graceful_timeout=12.0,
-            logger=logging.getLogger("faststream"),
-        )
-        self._subscriber = self._broker.subscriber(
-            *topics,
-            group_id=group_id,
-            batch=True,
-            max_records=500,
-            batch_timeout_ms=50,
-            ack_policy=AckPolicy.MANUAL,
-            auto_offset_reset="earliest",
-            listener=self,
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
-            rebalance_timeout_ms=60_000,
-            max_partition_fetch_bytes=_FETCH_BYTES,
-            parser=_unread,
-            decoder=_records,
-            no_reply=True,
-        )
-        self._subscriber(self._take)
+        self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
+        self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
+        self._broker = KafkaBroker(kafka, **_CONNECTION)
+        self._subscriber: Any = self._broker.subscriber(*topics, group_id=group_id, listener=self, **_SUBSCRIPTION)
+        self._subscriber(self._take, parser=_unread, decoder=_records)
 
     @property
     def _consumer(self) -> AIOKafkaConsumer:
@@ -215,23 +190,20 @@ class _Group(ConsumerRebalanceListener):
         """Join the group; waits for a broker that is away."""
         while not stopping.is_set():
             try:
-                if await is_reachable(self._kafka):
-                    await self._broker.start()
-                    return
-                error = "no broker answers"
-            except KafkaError as trouble:
+                await self._broker.start()
+            except KafkaError as error:
                 await self._broker.stop()
-                error = str(trouble)
-            _log.warning("consumer.waiting", group=self._group_id, error=error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 1)
+                _log.warning("consumer.waiting", group=self.group_id, error=str(error))
+                await happens_within(stopping, 1)
+            else:
+                return
 
     async def stop(self) -> None:
-        self._stopping = True
+        self._is_stopping = True
         self._hurry.set()
         await self._broker.stop()
 
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
         """Nobody else gets a partition before our batch is settled and committed.
 
         The subscriber's own lock is what tells: it is taken in the very tick in which records leave the client, where
@@ -240,28 +212,25 @@ class _Group(ConsumerRebalanceListener):
         self._hurry.set()
         await self._subscriber.lock.wait_release(_DRAIN_SECONDS)
         if not self._subscriber.lock.empty:
-            _log.error("consumer.batch_outlasted_rebalance", group=self._group_id)
-        if not self._stopping:
+            _log.error("consumer.batch_outlasted_rebalance", group=self.group_id)
+        if not self._is_stopping:
             self._hurry.clear()
 
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, _assigned: Collection[TopicPartition]) -> None:
         self.has_joined = True
 
     async def read_to_the_end(self, stopping: asyncio.Event) -> None:
         """Returns when the group, this process or another, has settled what stands in its topics now."""
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in self._topics
-            for number in self._consumer.partitions_for_topic(topic) or ()
+        numbers = {topic: self._consumer.partitions_for_topic(topic) or () for topic in self._topics}
+        partitions = [TopicPartition(topic, number) for topic in numbers for number in numbers[topic]]
+        begins, ends = [
+            await each(partitions) for each in (self._consumer.beginning_offsets, self._consumer.end_offsets)
         ]
-        begins = await self._consumer.beginning_offsets(partitions)
-        ends = await self._consumer.end_offsets(partitions)
         behind = {partition for partition in partitions if begins[partition] < ends[partition]}
         while behind and not stopping.is_set():
             behind = {partition for partition in behind if not await self._has_read(partition, ends[partition])}
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), 0.1 if behind else 0)
-        _log.info("consumer.states_read", group=self._group_id, partitions=len(partitions))
+            await happens_within(stopping, 0.1)
+        _log.info("consumer.states_read", group=self.group_id, partitions=len(partitions))
 
     async def _has_read(self, partition: TopicPartition, end: int) -> bool:
         if (await self._consumer.committed(partition) or 0) >= end:
@@ -269,8 +238,7 @@ class _Group(ConsumerRebalanceListener):
         if partition not in self._consumer.assignment():
             return False
         # Compaction may have left no record before the end: then there is none to be settled, and none to commit.
-        position = await self._consumer.position(partition)
-        return bool(position >= end and self._subscriber.lock.empty)
+        return bool(await self._consumer.position(partition) >= end and self._subscriber.lock.empty)
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         batch = Batch(records, self._hurry)
@@ -278,19 +246,17 @@ class _Group(ConsumerRebalanceListener):
         for record in records:
             keys[record.topic, record.partition, record.key].append(record)
         await asyncio.gather(*(self._one_key(each, batch) for each in keys.values()))
-        offsets = {}
-        for partition, settled in batch.settled.items():
-            left = batch.first_left(partition)
-            offsets[partition] = max(settled) + 1 if left is None else left
-            if left is not None:
-                self._send_back(partition, left)
         self._failures.remember(batch)
+        offsets = batch.offsets()
+        for partition, (offset, is_left) in offsets.items():
+            if is_left:
+                self._send_back(partition, offset)
         try:
-            await self._consumer.commit(offsets)
+            await self._consumer.commit({partition: offset for partition, (offset, _) in offsets.items()})
         except KafkaError as error:  # the group moved on, and others take these records again
-            _log.warning("consumer.commit_failed", group=self._group_id, error=f"{type(error).__name__}: {error}")
-        for record in {record.partition: record for record in records}.values():
-            lag = metrics.consumer_lag_seconds.labels(self._group_id, record.topic, record.partition)
+            _log.warning("consumer.commit_failed", group=self.group_id, error=f"{type(error).__name__}: {error}")
+        for record in {(record.topic, record.partition): record for record in records}.values():
+            lag = metrics.consumer_lag_seconds.labels(self.group_id, record.topic, record.partition)
             lag.set(max(0, time.time() - record.timestamp / 1000))
 
     async def _one_key(self, records: Iterable[ConsumerRecord], batch: Batch) -> None:
@@ -299,20 +265,19 @@ class _Group(ConsumerRebalanceListener):
             if settled is not Settled.LEFT:
                 try:
                     settled = await self._settle(record, batch)
-                except Exception:  # a bug of ours; without an answer the record would be stepped over
+                except Exception:  # noqa: BLE001 - a bug of ours; without an answer the record would be stepped over
                     _log.exception("consumer.broken", topic=record.topic, offset=record.offset)
                     settled = Settled.LEFT
             batch.settle(record, settled)
 
     def _send_back(self, partition: TopicPartition, offset: int) -> None:
-        """Take this partition up again from here, later; for ever later if the consumer has stopped."""
-        if partition not in self._consumer.assignment():
-            return
-        self._consumer.seek(partition, offset)
-        self._consumer.pause(partition)
-        metrics.partition_pauses.labels(self._group_id).inc()
-        if not self._failures.have_stopped:
-            asyncio.get_running_loop().call_later(_SENT_BACK_SECONDS, self._resume, partition)
+        """Take this partition up again from here, later; never if the consumer has stopped."""
+        if partition in self._consumer.assignment():
+            self._consumer.seek(partition, offset)
+            self._consumer.pause(partition)
+            metrics.partition_pauses.labels(self.group_id).inc()
+            if not self._failures.have_stopped:
+                asyncio.get_running_loop().call_later(_SENT_BACK_SECONDS, self._resume, partition)
 
     def _resume(self, partition: TopicPartition) -> None:
         # A rebalance may have taken it meanwhile; then it comes back, if it does, without the pause.
@@ -322,7 +287,7 @@ class _Group(ConsumerRebalanceListener):
 
 async def _unread(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     """In place of FastStream's parser, which decodes headers: bytes that are no text would lose the whole batch."""
-    return KafkaMessage(body=b"", raw_message=records, consumer=None)
+    return KafkaMessage(body=b"", raw_message=records, consumer=None)  # type: ignore[arg-type]
 
 
 async def _records(message: KafkaMessage) -> object:
@@ -342,17 +307,18 @@ async def tail(
     Those in `from_beginning_topics` are read from their start. No group, no inbox, no dead letters: after a restart
     what was said meanwhile is missed, and what cannot be read is passed over.
     """
-    while not await is_reachable(kafka):
-        _log.warning("tail.waiting", error="no broker answers")
-        await asyncio.sleep(1)
-    # Subscribed, not assigned, though there is no group: this way the client learns the partitions by itself.
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, max_partition_fetch_bytes=_FETCH_BYTES)
-    await consumer.start()
+    while True:
+        try:
+            await consumer.start()
+            break
+        except KafkaError as error:
+            _log.warning("tail.waiting", error=str(error))
+            await asyncio.sleep(1)
     try:
-        await consumer.seek_to_end(*(each for each in consumer.assignment() if each.topic not in from_beginning_topics))
-        await consumer.seek_to_beginning(
-            *(each for each in consumer.assignment() if each.topic in from_beginning_topics)
-        )
+        from_now = [each for each in consumer.assignment() if each.topic not in from_beginning_topics]
+        await consumer.seek_to_beginning(*(consumer.assignment() - set(from_now)))
+        await consumer.seek_to_end(*from_now)
         async for record in consumer:
             try:
                 event = decode(record)

@@ -7,7 +7,6 @@ from contextvars import ContextVar
 from typing import Self, TypeAlias
 
 import asyncpg
-import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 Tx: TypeAlias = asyncpg.Connection | PoolConnectionProxy
@@ -16,7 +15,7 @@ Tx: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 COMMAND_SECONDS = 20.0
 """No statement takes longer. Below the consumer's rebalance timeout less its waiting budget (see consume.py)."""
 
-_START_ATTEMPTS = 30
+_CONNECT_SECONDS = 10.0
 
 _OUTAGES = (
     OSError,
@@ -31,8 +30,6 @@ _OUTAGES = (
 
 joining: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar("joining", default=None)
 """What must become true together with the current request's transactions. Set by idempotency.py and nobody else."""
-
-_log = structlog.get_logger(__name__)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -54,21 +51,12 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def connect(cls, url: str, *, min_size: int = 1, max_size: int = 10) -> Self:
-        """Waits up to a minute for a server that is starting; a refused password is told at once."""
-        for attempt in range(1, _START_ATTEMPTS + 1):
-            try:
-                pool = await asyncpg.create_pool(
-                    url, min_size=min_size, max_size=max_size, command_timeout=COMMAND_SECONDS, timeout=10
-                )
-            except (OSError, asyncpg.CannotConnectNowError) as error:
-                if attempt == _START_ATTEMPTS:
-                    raise
-                _log.warning("database.waiting", attempt=attempt, error=str(error))
-                await asyncio.sleep(2)
-            else:
-                return cls(pool)
-        raise AssertionError("unreachable")
+    async def connect(cls, url: str, *, max_size: int = 10) -> Self:
+        """Opens no connection before one is needed: a server that is away now is like one that goes away later."""
+        pool = await asyncpg.create_pool(
+            url, min_size=0, max_size=max_size, command_timeout=COMMAND_SECONDS, timeout=_CONNECT_SECONDS
+        )
+        return cls(pool)
 
     @property
     def max_size(self) -> int:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import uuid4
 
 import prometheus_client
@@ -21,13 +21,11 @@ from chassis.database import Database, is_outage
 from chassis.idempotency import Idempotency
 from chassis.observe import traceparent
 from chassis.problems import Problem
-from chassis.service_tokens import Caller, Forbidden, Gate, Unauthenticated
+from chassis.service_tokens import Caller, Gate
 
 __all__ = ["MAX_BODY_BYTES", "Problem", "allow", "create_app"]
 
 MAX_BODY_BYTES: Final = 1_000_000
-
-Check = Callable[[], Awaitable[bool]]
 
 _REQUEST_ID: Final = re.compile(r"[\w.-]{1,64}")
 _log = structlog.get_logger(__name__)
@@ -38,7 +36,7 @@ def create_app(  # noqa: PLR0913 - what an app is made of
     title: str,
     *,
     version: str,
-    health: Mapping[str, Check],
+    health: Mapping[str, Callable[[], Awaitable[bool]]],
     routers: Iterable[APIRouter] = (),
     gate: Gate | None = None,
     database: Database | None = None,
@@ -50,9 +48,8 @@ def create_app(  # noqa: PLR0913 - what an app is made of
     """
     app = FastAPI(title=title, version=version)
     app.state.draining = False
-    for router in routers:
+    for router in (*routers, _health_routes(app, health)):
         app.include_router(router)
-    app.include_router(_health_routes(app, health))
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
     if gate is not None and database is not None:
@@ -67,31 +64,22 @@ def allow(gate: Gate, *roles: str) -> Callable[[str | None], Awaitable[Caller]]:
     It says nothing about whose data it is: somebody else's business is the query's to exclude, and a 404.
     """
 
-    async def caller(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Caller:
-        try:
-            caller = await gate.caller(authorization)
-        except Unauthenticated as why:
-            _log.info("caller.refused", reason=str(why))
-            challenge = {"WWW-Authenticate": "Bearer"}
-            raise Problem(
-                401, "unauthenticated", "Sign in first", "The token is missing or not valid.", headers=challenge
-            ) from None
-        except Forbidden as why:
-            raise Problem(403, "forbidden", "Not allowed", str(why)) from None
+    async def allowed(authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Caller:
+        caller = await gate.caller(authorization)
         if roles and caller.role not in roles:
             raise Problem(403, "forbidden", "Not allowed", f"This needs one of the roles {', '.join(roles)}.")
         structlog.contextvars.bind_contextvars(business_id=caller.business_id, caller=caller.service or "program")
         return caller
 
-    return caller
+    return allowed
 
 
-def _health_routes(app: FastAPI, checks: Mapping[str, Check]) -> APIRouter:
+def _health_routes(app: FastAPI, checks: Mapping[str, Callable[[], Awaitable[bool]]]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/health/live")
-    async def live() -> dict[str, str]:
-        return {"status": "live"}
+    async def live() -> dict[str, bool]:
+        return {"live": True}  # the event loop turns
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
@@ -145,7 +133,6 @@ class _Requests:
 
 
 def _limited(receive: Receive, headers: Headers) -> Receive:
-    too_large = Problem(413, "too_large", "Request too large", f"A request takes at most {MAX_BODY_BYTES} bytes.")
     announced = headers.get("content-length", "0")
     left = MAX_BODY_BYTES
 
@@ -154,7 +141,7 @@ def _limited(receive: Receive, headers: Headers) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0 or (announced.isdigit() and int(announced) > MAX_BODY_BYTES):
-            raise too_large
+            raise Problem(413, "too_large", "Request too large", f"A request takes at most {MAX_BODY_BYTES} bytes.")
         return message
 
     return limited
@@ -163,16 +150,14 @@ def _limited(receive: Receive, headers: Headers) -> Receive:
 async def _answer(request: Request, error: Exception) -> Response:
     """The one place where errors become problem details."""
     problem = _as_problem(error)
-    content: dict[str, Any] = {
+    content = {
         "type": f"/docs/errors/{problem.code}",
         "title": problem.title,
         "status": problem.status_code,
         "detail": problem.detail,
         "code": problem.code,
         "correlation_id": request.state.request_id,
-    }
-    if problem.errors:
-        content["errors"] = list(problem.errors)
+    } | ({"errors": problem.errors} if problem.errors else {})
     return JSONResponse(content, problem.status_code, problem.headers, media_type="application/problem+json")
 
 
@@ -180,17 +165,12 @@ def _as_problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):  # the framework's own: 404 of no route, 405, 400 of a broken body
-        return Problem(
-            error.status_code, f"http_{error.status_code}", "Not possible", error.detail, headers=error.headers
-        )
+        status = error.status_code
+        return Problem(status, f"http_{status}", "Not possible", error.detail, headers=error.headers)
     if isinstance(error, RequestValidationError):
         errors = [
-            {
-                "pointer": "/" + "/".join(str(part) for part in problem["loc"]),
-                "code": problem["type"],
-                "detail": problem["msg"],
-            }
-            for problem in error.errors()
+            {"pointer": "/".join(("", *map(str, each["loc"]))), "code": each["type"], "detail": each["msg"]}
+            for each in error.errors()
         ]
         return Problem(422, "invalid_request", "The request does not fit", "See the fields in errors.", errors)
     if is_outage(error):

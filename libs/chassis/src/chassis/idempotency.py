@@ -2,19 +2,21 @@
 
 import hashlib
 import json
-from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.database import Database, Tx, joining
 from chassis.problems import Problem
-from chassis.service_tokens import Forbidden, Gate, Unauthenticated
+from chassis.service_tokens import Gate
 
 _LONGEST_KEY: Final = 255
 _KEPT_HEADERS: Final = ("content-type", "location", "etag")
+_LEAST_REFUSAL, _LEAST_FAILURE = 400, 500  # of HTTP's status codes
 
 # Ours when nobody has the key, when its 24 hours are over, or when its process died a minute ago without any effect.
 _CLAIM = """INSERT INTO idempotency_keys AS kept (caller, route, key, body_sha256) VALUES ($1, $2, $3, $4)
@@ -25,13 +27,12 @@ _CLAIM = """INSERT INTO idempotency_keys AS kept (caller, route, key, body_sha25
     RETURNING begun_at"""
 _LOOK = """SELECT body_sha256, in_effect, status, headers, body, begun_at < now() - interval '1 minute' AS old
     FROM idempotency_keys WHERE caller = $1 AND route = $2 AND key = $3"""
-_OURS = "WHERE caller = $1 AND route = $2 AND key = $3 AND begun_at = $4"
-_TAKES_EFFECT = f"UPDATE idempotency_keys SET in_effect = true {_OURS}"
-_KEEP = f"UPDATE idempotency_keys SET status = $5, headers = $6, body = $7 {_OURS}"
-_REFUSED = f"DELETE FROM idempotency_keys {_OURS}"
-_FAILED = f"DELETE FROM idempotency_keys {_OURS} AND NOT in_effect"
-
-Key = tuple[str, str, str]  # caller, route, key
+# The moment of the claim is part of it: a request that another has taken over from notes nothing any more.
+_OURS = " WHERE caller = $1 AND route = $2 AND key = $3 AND begun_at = $4"
+_TAKES_EFFECT = "UPDATE idempotency_keys SET in_effect = true" + _OURS  # noqa: S608 - constants
+_KEEP = "UPDATE idempotency_keys SET status = $5, headers = $6, body = $7" + _OURS  # noqa: S608 - constants
+_REFUSED = "DELETE FROM idempotency_keys" + _OURS  # noqa: S608 - constants
+_FAILED = _REFUSED + " AND NOT in_effect"
 
 
 class Idempotency:
@@ -51,25 +52,21 @@ class Idempotency:
         if name is None or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        try:
-            caller = await self._gate.caller(Headers(scope=scope).get("authorization"))
-        except (Unauthenticated, Forbidden):
-            await self._app(scope, receive, send)  # which refuses it in its own words
-            return
+        caller = await self._gate.caller(Headers(scope=scope).get("authorization"))
         if not 0 < len(name) <= _LONGEST_KEY:
             raise Problem(400, "idempotency_key_invalid", "Not a key", f"A key has 1 to {_LONGEST_KEY} characters.")
         key = (f"{caller.service or ''}/{caller.subject}/{caller.business_id}", scope["path"], name)
-        body = await _whole_body(receive)
+        body = await Request(scope, receive).body()
         digest = hashlib.sha256(scope["query_string"] + b"\0" + body).digest()
         async with self._database.acquire() as connection:
             begun_at = await connection.fetchval(_CLAIM, *key, digest)
             row = None if begun_at else await connection.fetchrow(_LOOK, *key)
         if begun_at:
-            await self._run(key, begun_at, scope, body, send)
+            await self._run((*key, begun_at), scope, body, send)
         else:
-            await _replay(row, digest, send)
+            await _first_answer(row, digest)(scope, receive, send)
 
-    async def _run(self, key: Key, begun_at: datetime, scope: Scope, body: bytes, send: Send) -> None:
+    async def _run(self, claim: tuple[Any, ...], scope: Scope, body: bytes, send: Send) -> None:
         answer: list[Message] = []
 
         async def receive() -> Message:
@@ -79,51 +76,37 @@ class Idempotency:
             answer.append(message)
 
         async def take_effect(tx: Tx) -> None:
-            if await tx.execute(_TAKES_EFFECT, *key, begun_at) != "UPDATE 1":
-                raise Problem(409, "idempotency_key_running", "Still running", "The key was taken over: ask again.")
+            if await tx.execute(_TAKES_EFFECT, *claim) != "UPDATE 1":
+                raise Problem(409, "idempotency_key_running", "Still running", "Another try took over: ask again.")
 
         token = joining.set(take_effect)
         try:
             await self._app(scope, receive, collect)
         except BaseException:
-            await self._note(_FAILED, key, begun_at)
+            await self._note(_FAILED, *claim)
             raise
         finally:
             joining.reset(token)
         status, content = answer[0]["status"], b"".join(message.get("body", b"") for message in answer)
-        if status < 400:  # noqa: PLR2004
-            headers = MutableHeaders(scope=answer[0])
+        if status < _LEAST_REFUSAL:
+            headers = Headers(raw=answer[0]["headers"])
             kept = json.dumps({name: headers[name] for name in _KEPT_HEADERS if name in headers})
-            await self._note(_KEEP, key, begun_at, status, kept, content)
+            await self._note(_KEEP, *claim, status, kept, content)
         else:
-            await self._note(_REFUSED if status < 500 else _FAILED, key, begun_at)  # noqa: PLR2004
+            await self._note(_REFUSED if status < _LEAST_FAILURE else _FAILED, *claim)
         for message in answer:
             await send(message)
 
-    async def _note(self, statement: str, key: Key, begun_at: datetime, *values: object) -> None:
+    async def _note(self, statement: str, *values: object) -> None:
         async with self._database.acquire() as connection:
-            await connection.execute(statement, *key, begun_at, *values)
+            await connection.execute(statement, *values)
 
 
-async def _replay(row: asyncpg.Record | None, digest: bytes, send: Send) -> None:
-    if row is None:
-        raise Problem(409, "idempotency_key_running", "Still running", "The first request is just ending: ask again.")
-    if row["body_sha256"] != digest:
+def _first_answer(row: asyncpg.Record | None, digest: bytes) -> Response:
+    if row is not None and row["body_sha256"] != digest:
         raise Problem(422, "idempotency_key_reused", "Another request", "This key came with another body before.")
-    if row["status"] is None and row["in_effect"] and row["old"]:
+    if row is not None and row["status"] is None and row["in_effect"] and row["old"]:
         raise Problem(409, "answer_lost", "Done, but its answer is lost", "It took effect: read the resource.")
-    if row["status"] is None:
+    if row is None or row["status"] is None:
         raise Problem(409, "idempotency_key_running", "Still running", "The first request has not ended yet.")
-    headers = {**json.loads(row["headers"]), "idempotent-replayed": "true", "content-length": str(len(row["body"]))}
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": row["status"], "headers": raw})
-    await send({"type": "http.response.body", "body": row["body"]})
-
-
-async def _whole_body(receive: Receive) -> bytes:
-    chunks = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
+    return Response(row["body"], row["status"], json.loads(row["headers"]) | {"idempotent-replayed": "true"})

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import importlib.util
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -27,17 +26,6 @@ _log = structlog.get_logger(__name__)
 
 class MigrationRefused(Exception):
     """The files and what the database says ran do not fit; nothing further was applied."""
-
-
-@dataclass(frozen=True)
-class _File:
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def directory_of(package: str) -> Path:
@@ -79,36 +67,31 @@ async def _lock(connection: asyncpg.Connection) -> None:
 
 
 async def _apply(connection: asyncpg.Connection, name: str, directory: Path) -> None:
-    noted = await connection.fetch("SELECT version, checksum FROM schema_migrations WHERE set = $1", name)
-    ran = {row["version"]: row["checksum"] for row in noted}
-    for file in _files(directory):
-        if file.version not in ran:
-            if ran and file.version < max(ran):
-                raise MigrationRefused(f"{name}/{file.name} is numbered below {max(ran):04}, which already ran")
-            await _run(connection, name, file)
-        elif ran[file.version] != file.checksum:
-            raise MigrationRefused(f"{name}/{file.name} was changed after it ran: add a new file instead")
-
-
-def _files(directory: Path) -> list[_File]:
-    files = []
-    for path in sorted(directory.glob("*.sql")):
-        match = _FILE.fullmatch(path.name)
+    notes = await connection.fetch("SELECT version, checksum FROM schema_migrations WHERE set = $1", name)
+    ran = {note["version"]: note["checksum"] for note in notes}
+    for file in sorted(directory.glob("*.sql")):  # noqa: ASYNC240 - nothing else waits
+        match, sql = _FILE.fullmatch(file.name), file.read_text()
         if match is None:
-            raise MigrationRefused(f"{path.name} is not named NNNN_what_it_does.sql")
-        files.append(_File(int(match[1]), path.name, path.read_text()))
-    if len({file.version for file in files}) < len(files):
-        raise MigrationRefused(f"two files in {directory} have the same number")
-    return files
+            raise MigrationRefused(f"{name}/{file.name} is not named NNNN_what_it_does.sql")
+        version, checksum = int(match[1]), hashlib.sha256(sql.encode()).hexdigest()
+        if ran.get(version) == checksum:
+            continue
+        if version in ran:
+            raise MigrationRefused(
+                f"{name}/{file.name} was changed after it ran, or its number was taken: add a new file"
+            )
+        if version < max(ran, default=0):
+            raise MigrationRefused(f"{name}/{file.name} is numbered below {max(ran):04}, which already ran")
+        await _run(connection, sql, (name, version, file.name, checksum))
+        ran[version] = checksum
+        _log.info("migration.applied", set=name, file=file.name)
 
 
-async def _run(connection: asyncpg.Connection, name: str, file: _File) -> None:
-    note = (name, file.version, file.name, file.checksum)
-    if file.sql.startswith("-- no-transaction"):
-        await connection.execute(file.sql)
+async def _run(connection: asyncpg.Connection, sql: str, note: tuple[str, int, str, str]) -> None:
+    if sql.startswith("-- no-transaction"):
+        await connection.execute(sql)
         await connection.execute(_NOTE, *note)
     else:
         async with connection.transaction():
-            await connection.execute(file.sql)
+            await connection.execute(sql)
             await connection.execute(_NOTE, *note)
-    _log.info("migration.applied", set=name, file=file.name)

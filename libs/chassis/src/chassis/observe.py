@@ -26,60 +26,66 @@ _SECRET_TEXT: Final = re.compile(
 )
 _HIDDEN: Final = "[hidden]"
 
+Event = MutableMapping[str, Any]
+
 
 def configure_logging(service: str, level: str, *, json: bool = True) -> None:
     """One line per event on stderr, everybody's library lines among them. Call once, in `main`."""
+
+    def told_apart(_logger: Any, _method: str, event: Event) -> Event:
+        context = trace.get_current_span().get_span_context()
+        traced = {"trace_id": trace.format_trace_id(context.trace_id)} if context.is_valid else {}
+        return {**event, "service": service, **traced}
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _with_service(service),
-        _with_trace,
+        told_apart,
     ]
-    last: structlog.typing.Processor = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
+    # No rich tracebacks: with each frame's variables they show secrets, and hold the event loop for seconds.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    last: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        scrubbed,
+        structlog.processors.JSONRenderer() if json else plain,
+    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                scrubbed,
-                last,
-            ],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
     # aiokafka writes thousands of lines a second while a broker is away.
     handler.addFilter(AtMost(20, logger="aiokafka"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("faststream").setLevel(logging.WARNING)
+    logging.getLogger("faststream").setLevel(logging.ERROR)
 
 
-def scrubbed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def scrubbed(_logger: Any, _method: str, event: Event) -> Event:
     """The event without what looks like a secret, by its name or by its text."""
-    return {name: _HIDDEN if _SECRET_NAME.search(name) else _scrub_value(value) for name, value in event.items()}
+    return {name: _HIDDEN if _SECRET_NAME.search(name) else _without_secrets(value) for name, value in event.items()}
 
 
 def scrub(text: str, limit: int = 500) -> str:
     """The first `limit` characters of a message, tokens and passwords hidden: fit for logs and dead letters."""
-    hidden = _SECRET_TEXT.sub(lambda match: f"{next((group for group in match.groups() if group), '')}{_HIDDEN}", text)
+    hidden = _SECRET_TEXT.sub(lambda match: next(filter(None, match.groups()), "") + _HIDDEN, text)
     return hidden if len(hidden) <= limit else hidden[: limit - 1] + "…"
 
 
 def trace_to(service: str, otlp_endpoint: str | None) -> None:
     """Send spans to a collector, those of the database included. None: no spans are kept. Call once, in `main`."""
-    if otlp_endpoint is None:
-        return
-    provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
-    trace.set_tracer_provider(provider)
-    AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
+    if otlp_endpoint is not None:
+        provider = TracerProvider(resource=Resource.create({"service.name": service}))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+        trace.set_tracer_provider(provider)
+        AsyncPGInstrumentor().instrument()  # type: ignore[no-untyped-call]
 
 
 def traceparent() -> dict[str, str]:
@@ -89,11 +95,11 @@ def traceparent() -> dict[str, str]:
     return {name: value for name, value in carrier.items() if name == "traceparent"}
 
 
-def link_to(headers: Iterable[tuple[str, bytes]]) -> trace.Link | None:
+def links_to(headers: Iterable[tuple[str, bytes]]) -> list[trace.Link]:
     """A link to the span that said the record. Not a parent: a batch has many, and a replay comes days later."""
     carrier = {name: value.decode("latin-1") for name, value in headers if name == "traceparent"}
-    context = trace.get_current_span(propagate.extract(carrier)).get_span_context() if carrier else None
-    return trace.Link(context) if context is not None and context.is_valid else None
+    context = trace.get_current_span(propagate.extract(carrier)).get_span_context()
+    return [trace.Link(context)] if carrier and context.is_valid else []
 
 
 class AtMost(logging.Filter):
@@ -103,40 +109,22 @@ class AtMost(logging.Filter):
 
     def __init__(self, lines: int, logger: str) -> None:
         super().__init__(logger)
-        self._lines, self._window, self._seen = lines, 0.0, 0
+        self._lines, self._since, self._seen = lines, 0.0, 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not super().filter(record):
             return True  # another library's
-        now = time.monotonic()
-        if now - self._window >= self._SECONDS:
+        if time.monotonic() - self._since >= self._SECONDS:
             if self._seen > self._lines:
                 record.msg = f"({self._seen - self._lines} lines held back) {record.msg}"
-            self._window, self._seen = now, 0
+            self._since, self._seen = time.monotonic(), 0
         self._seen += 1
         return self._seen <= self._lines
 
 
-def _with_service(service: str) -> structlog.typing.Processor:
-    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["service"] = service
-        return event
-
-    return add
-
-
-def _with_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event["trace_id"] = trace.format_trace_id(context.trace_id)
-    return event
-
-
-def _scrub_value(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
         return scrub(value, limit=8000)
     if isinstance(value, dict):
-        return dict(scrubbed(None, "", value))
-    if isinstance(value, (list, tuple)):
-        return [_scrub_value(element) for element in value]
-    return value
+        return scrubbed(None, "", value)
+    return [_without_secrets(element) for element in value] if isinstance(value, (list, tuple)) else value

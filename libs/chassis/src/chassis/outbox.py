@@ -4,6 +4,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from typing import Final
 
 from relink_contracts.envelope import Outgoing, RecordToSend, to_record
@@ -61,19 +62,13 @@ def shard_of(key: bytes) -> int:
 
 
 async def _next_sequences(tx: Tx, outgoing: Sequence[Outgoing]) -> list[int]:
-    times = Counter((event.event.AGGREGATE, event.subject) for event in outgoing)
-    rows = await tx.fetch(
-        _NUMBER, [kind for kind, _ in times], [entity for _, entity in times], [times[entity] for entity in times]
-    )
-    following = {(kind, entity): last - times[kind, entity] + 1 for kind, entity, last in rows}
-    sequences = []
-    for event in outgoing:
-        entity = (event.event.AGGREGATE, event.subject)
-        sequences.append(following[entity])
-        following[entity] += 1
-    return sequences
+    entities = [(event.event.AGGREGATE, event.subject) for event in outgoing]
+    times = Counter(entities)
+    kinds, ids = zip(*times, strict=True)
+    rows = await tx.fetch(_NUMBER, kinds, ids, list(times.values()))
+    numbers = {(kind, entity): count(last - times[kind, entity] + 1) for kind, entity, last in rows}
+    return [next(numbers[entity]) for entity in entities]
 
 
 def _headers(record: RecordToSend) -> str:
-    headers = {name: value.decode() for name, value in record.headers}
-    return json.dumps(headers | traceparent())
+    return json.dumps({name: value.decode() for name, value in record.headers} | traceparent())

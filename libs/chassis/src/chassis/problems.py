@@ -6,19 +6,18 @@ from starlette.exceptions import HTTPException
 
 
 class Problem(HTTPException):
-    """Raised anywhere below a route. `code` is the promise clients act on; `errors` name fields.
+    """Raised anywhere below a route. `code` is what clients act on; each of `errors` names a field.
 
-    Each of `errors` has `pointer`, `code`, `detail` and, where one is known, `fix`.
+    Those have `pointer`, `code`, `detail` and, where one is known, `fix`.
     """
 
-    def __init__(  # noqa: PLR0913 - the fields of the answer
+    def __init__(  # noqa: PLR0913, PLR0917 - the fields of the answer
         self,
         status: int,
         code: str,
         title: str,
         detail: str,
         errors: Sequence[Mapping[str, str]] = (),
-        *,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(status, detail, headers)

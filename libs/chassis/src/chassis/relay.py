@@ -5,7 +5,6 @@ was paused and wakes without its lock can only send again what another has sent 
 """
 
 import asyncio
-import contextlib
 import json
 import random
 from collections.abc import Sequence
@@ -18,9 +17,10 @@ from opentelemetry import trace
 from relink_contracts.envelope import RecordToSend
 
 from chassis import metrics
+from chassis.clock import happens_within
 from chassis.database import COMMAND_SECONDS, is_outage
 from chassis.kafka import Sender
-from chassis.observe import link_to
+from chassis.observe import links_to
 from chassis.outbox import CHANNEL, SHARDS
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
@@ -59,8 +59,7 @@ class Relay:
                     raise
                 self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or 0.2)
                 _log.warning("relay.waiting", seconds=self._pause, error=f"{type(error).__name__}: {error}")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), self._pause)
+                await happens_within(stopping, self._pause)
         await self._sender.close()
 
     async def _relay(self, stopping: asyncio.Event) -> None:
@@ -69,10 +68,8 @@ class Relay:
             await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
             while not stopping.is_set():
                 self._woken.clear()
-                if await self._pass(connection):
-                    continue
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS)
+                if not await self._pass(connection):
+                    await happens_within(self._woken, _POLL_SECONDS)
         finally:
             connection.terminate()
 
@@ -117,7 +114,7 @@ class Relay:
         return len(done), [error for error in results if error is not None]
 
     async def _send(self, records: Sequence[RecordToSend]) -> list[BaseException | None]:
-        links = [link for record in records if (link := link_to(record.headers))]
+        links = [link for record in records for link in links_to(record.headers)]
         with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
             return await self._sender.send(records)
 

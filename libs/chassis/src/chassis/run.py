@@ -5,16 +5,17 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from chassis import metrics
+from chassis.clock import happens_within
 from chassis.database import is_outage
 
-_LONGEST_PAUSE_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -29,50 +30,40 @@ class Job(Protocol):
 
 
 async def serve(
-    *jobs: Job | Coroutine[Any, Any, None],
-    http: tuple[FastAPI, str, int] | None = None,
-    drain_seconds: float = 15,
+    *jobs: Job | Coroutine[Any, Any, None], http: tuple[FastAPI, str, int] | None = None, drain_seconds: float = 15
 ) -> None:
     """Run until SIGTERM or SIGINT, then give everything `drain_seconds` to finish before it is cancelled.
 
     A plain coroutine cannot be told to stop: it is cancelled at once. When a job crashes the others are drained and
-    the process exits with 1. While draining the HTTP server is not ready but still answers.
+    the process exits with 1. `http` is app, host and port; while draining it still answers, but is not ready.
     """
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    cut = {asyncio.create_task(job) for job in jobs if isinstance(job, Coroutine)}
     told = {asyncio.create_task(job.run(stopping), name=job.name) for job in jobs if not isinstance(job, Coroutine)}
-    cut = {asyncio.create_task(job, name=str(job)) for job in jobs if isinstance(job, Coroutine)}
     if http is not None:
         told.add(asyncio.create_task(_serve_http(*http, stopping, drain_seconds), name="http"))
-    waiter = asyncio.create_task(stopping.wait(), name="stopping")
-    crashed = await _first_crash({*told, *cut}, waiter)
-    stopping.set()
+    tasks = told | cut
+    for task in tasks:
+        task.add_done_callback(lambda task: stopping.set() if _has_crashed(task) else None)
+    await stopping.wait()
     _log.info("process.draining", seconds=drain_seconds)
     for task in cut:
         task.cancel()
-    waiter.cancel()
-    _, late = await asyncio.wait({*told, *cut}, timeout=drain_seconds)
+    _, late = await asyncio.wait(tasks, timeout=drain_seconds) if tasks else (tasks, tasks)
     for task in late:
         _log.warning("process.cut_off", job=task.get_name())
         task.cancel()
-    ended = await asyncio.gather(*told, *cut, return_exceptions=True)
-    if crashed or any(isinstance(end, Exception) for end in ended):
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if any(_has_crashed(task) for task in tasks):
+        for task in filter(_has_crashed, tasks):
+            _log.error("job.crashed", job=task.get_name(), exc_info=task.exception())
         raise SystemExit(1)
 
 
-async def _first_crash(tasks: set[asyncio.Task[None]], stopping: asyncio.Task[Any]) -> bool:
-    running: set[asyncio.Task[Any]] = {*tasks, stopping}
-    while running:
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {stopping}:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                _log.error("job.crashed", job=task.get_name(), exc_info=error)
-                return True
-        if stopping in done:
-            return False
-    return False
+def _has_crashed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
 
 
 class _Server(uvicorn.Server):
@@ -82,24 +73,15 @@ class _Server(uvicorn.Server):
 
 
 async def _serve_http(app: FastAPI, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=max(1, int(drain_seconds) - 2),
-        )
-    )
-    task = asyncio.create_task(server.serve())
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    config.timeout_graceful_shutdown = max(1, int(drain_seconds) - 2)
+    server = _Server(config)
     stop = asyncio.create_task(stopping.wait())
-    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
     stop.cancel()
-    app.state.draining = True
-    server.should_exit = True
-    await task
+    app.state.draining = server.should_exit = True
+    await serving
     if not stopping.is_set():
         raise OSError(f"the HTTP server on {host}:{port} ended by itself")
 
@@ -113,27 +95,22 @@ class Loop:
     """
 
     def __init__(self, name: str, step: Callable[[], Awaitable[bool]], *, every: timedelta) -> None:
-        self.name = name
-        self._step = step
-        self._every = every.total_seconds()
+        self.name, self._step, self._every = name, step, every.total_seconds()
 
     async def run(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set():
             try:
-                worked = await self._step()
+                outcome = "worked" if await self._step() else "idle"
+                failures, pause = 0, 0.0 if outcome == "worked" else self._every
             except Exception as error:  # noqa: BLE001 - see the promise above
-                outage = is_outage(error)
                 failures += 1
-                pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**failures)
-                metrics.loop_steps.labels(self.name, "waiting" if outage else "failed").inc()
-                if outage:
-                    _log.warning("loop.waiting", loop=self.name, seconds=pause, error=str(error))
-                else:
-                    _log.exception("loop.failed", loop=self.name, seconds=pause)
-            else:
-                failures = 0
-                pause = 0.0 if worked else self._every
-                metrics.loop_steps.labels(self.name, "worked" if worked else "idle").inc()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
+                outcome, pause = (
+                    "waiting" if is_outage(error) else "failed",
+                    min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**failures),
+                )
+                _log.log(
+                    30 if outcome == "waiting" else 40, f"loop.{outcome}", loop=self.name, seconds=pause, exc_info=error
+                )
+            metrics.loop_steps.labels(self.name, outcome).inc()
+            await happens_within(stopping, pause)

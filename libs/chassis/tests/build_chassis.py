@@ -1,0 +1,145 @@
+"""Builders of the chassis' tests: an event of its own, records good and bad, topics, and processes to be killed."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic as TopicSpecification
+from relink_contracts.envelope import Actor, EventData, Outgoing, Received, parse, read, speaker, to_record
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TESTS = Path(__file__).parent
+
+
+class ThingHappened(EventData):
+    TYPE: ClassVar[str] = "relink.thing.happened.v1"
+    TOPIC: ClassVar[str] = "testing.thing.events.v1"
+    AGGREGATE: ClassVar[str] = "thing"
+
+    thing_id: str
+    number: int = 0
+    note: str = ""
+
+    def subject(self) -> str:
+        return self.thing_id
+
+
+class ThingState(ThingHappened):
+    TYPE: ClassVar[str] = "relink.thing.state.v1"
+    TOPIC: ClassVar[str] = "testing.thing.state.v1"
+
+
+def on(topic: str, event: type[EventData] = ThingHappened) -> type[Any]:
+    """The event, on a topic of this test's own."""
+    return type(event.__name__, (event,), {"TOPIC": topic, "__module__": __name__})
+
+
+def a_thing(thing_id: str = "thg_1", event: type[Any] = ThingHappened, **changes: Any) -> Any:
+    return event(business_id="biz_1", actor=Actor(type="system", id="test"), thing_id=thing_id, **changes)
+
+
+def said(data: Any, **changes: Any) -> Outgoing:
+    return speaker("stub-svc")(data, **({"at": NOON} | changes))
+
+
+def received(data: Any, sequence: int = 1, **changes: Any) -> Received[Any]:
+    record = to_record(said(data, **changes), sequence)
+    consumed = ConsumerRecord(record.topic, 0, 0, 0, 0, record.key, record.value, 0, 0, 0, tuple(record.headers))
+    return read(parse(consumed), type(data), received_at=NOON)
+
+
+async def make_topic(kafka: str, name: str, *, partitions: int = 1, **configs: str) -> str:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    await asyncio.to_thread(admin.create_topics([TopicSpecification(name, partitions, 1, config=configs)])[name].result, 30)
+    return name
+
+
+async def drop_topics(kafka: str, names: Sequence[str]) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    deleted = admin.delete_topics(list(names))
+    await asyncio.gather(*(asyncio.to_thread(each.result, 30) for each in deleted.values()))
+
+
+async def produce(kafka: str, *records: Any) -> None:
+    """Each is an Outgoing, or (topic, key, value, headers) as they stand."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=5_000_000)
+    await producer.start()
+    try:
+        for number, record in enumerate(records, start=1):
+            topic, key, value, headers = to_record(record, number) if isinstance(record, Outgoing) else record
+            await producer.send_and_wait(topic, value, key=key, headers=list(headers))
+    finally:
+        await producer.stop()
+
+
+async def everything_on(kafka: str, topic: str) -> list[ConsumerRecord]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=5_000_000)
+    await consumer.start()
+    try:
+        await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+        ends = await consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        records: list[ConsumerRecord] = []
+        while any([await consumer.position(each) < ends[each] for each in partitions]):
+            for found in (await consumer.getmany(timeout_ms=200)).values():
+                records += found
+        return records
+    finally:
+        await consumer.stop()
+
+
+async def committed(kafka: str, group: str, topic: str, partition: int = 0) -> int | None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        return await consumer.committed(TopicPartition(topic, partition))
+    finally:
+        await consumer.stop()
+
+
+async def eventually(claim: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait until the claim holds; `claim` may be a coroutine function."""
+    async with asyncio.timeout(seconds):
+        while True:
+            held = claim()
+            if await held if asyncio.iscoroutine(held) else held:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def process(script: str, *arguments: str) -> asyncio.subprocess.Process:
+    """A process of its own, to be signalled: `script` is a file beside these tests."""
+    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS / 'stub_svc' / 'src'}"}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, str(TESTS / "processes" / script), *arguments, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+
+
+class Diary:
+    """A handler that notes what it is given. It first raises `failures`, one per attempt; `always` for ever."""
+
+    def __init__(self, *failures: Exception, always: Exception | None = None, only: str | None = None) -> None:
+        self._failures, self._always, self._only = list(failures), always, only
+        self.attempts = 0
+        self.events: list[Any] = []
+
+    async def __call__(self, event: Received[Any], tx: Any) -> None:
+        self.attempts += 1
+        if self._only is None or event.subject == self._only:
+            if self._failures:
+                raise self._failures.pop(0)
+            if self._always:
+                raise self._always
+        self.events.append(event)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [event.data.number for event in self.events]

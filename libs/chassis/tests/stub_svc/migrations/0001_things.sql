@@ -1,0 +1,4 @@
+CREATE TABLE things (
+    id   text PRIMARY KEY,
+    seen bigint[] NOT NULL DEFAULT '{}'
+);

@@ -1,0 +1,1 @@
+"""A service of the chassis' tests: it has nothing but migrations."""
