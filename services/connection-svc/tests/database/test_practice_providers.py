@@ -1,0 +1,212 @@
+"""The whole way with the real adapters, against practice Xero and QuickBooks Online.
+
+What it cannot catch: a redirect address that the provider does not know (the practice providers know one of their own).
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import pytest
+from build_connection_svc import BUSINESS, VAULT, said
+from chassis.database import Database
+from chassis.testing import FrozenClock
+from connection_svc.api.parts import Addresses, Parts
+from connection_svc.domain.connection import DetectedBy
+from connection_svc.domain.grant import Over, Usable
+from connection_svc.store import grants
+from connection_svc.work.token_keeper import TokenKeeper
+from connection_svc.work.watch_consents import watch_consents
+from providers import ProviderSettings, build
+from simulator.testing import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REALM,
+    REDIRECT_URI,
+    XERO_ORGANISATION,
+    Practice,
+    served,
+)
+
+CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+YEAR = timedelta(days=365)
+
+
+class PracticeAddresses(Addresses):
+    def callback(self, provider: str) -> str:
+        return REDIRECT_URI
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
+    with served(tmp_path_factory.mktemp("practice"), limits_factor=1) as practice:
+        yield practice
+
+
+@pytest.fixture(params=["xero", "quickbooks"])
+def provider(request: pytest.FixtureRequest, running: Practice) -> str:
+    running.move(0)
+    running.post("/sim/reset").raise_for_status()
+    return request.param
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """The practice providers live in the present."""
+    return FrozenClock(datetime.now(UTC))
+
+
+@pytest.fixture
+async def parts(parts: Parts, running: Practice, clock: FrozenClock, provider: str) -> AsyncIterator[Parts]:
+    xero, quickbooks = f"{running.url}/xero", f"{running.url}/quickbooks"
+    settings = ProviderSettings.model_validate(
+        {
+            "xero": {
+                "authorize_url": f"{xero}/authorize",
+                "token_url": f"{xero}/connect/token",
+                "revoke_url": f"{xero}/connect/revocation",
+                "connections_url": f"{xero}/connections",
+                "api_url": f"{xero}/api.xro/2.0",
+                **CLIENT,
+            },
+            "quickbooks": {
+                "authorize_url": f"{quickbooks}/authorize",
+                "token_url": f"{quickbooks}/oauth2/v1/tokens/bearer",
+                "revoke_url": f"{quickbooks}/v2/oauth2/tokens/revoke",
+                "api_url": f"{quickbooks}/v3",
+                **CLIENT,
+            },
+        }
+    )
+    async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
+        known = build(settings, http)
+        yield replace(
+            parts,
+            providers=known,
+            tokens=TokenKeeper(parts.database, VAULT, known, clock),
+            addresses=PracticeAddresses("https://connect.relink.example", "https://relink.example"),
+        )
+
+
+@dataclass
+class Journey:
+    """Somebody who connects one provider through the practice login."""
+
+    call: object
+    browser: httpx2.AsyncClient
+    practice: Practice
+    provider: str
+    clock: FrozenClock
+
+    @property
+    def organisation(self) -> str:
+        return XERO_ORGANISATION if self.provider == "xero" else REALM
+
+    def pass_time(self, by: timedelta) -> None:
+        self.clock.advance(by)
+        self.practice.move((self.clock.now() - datetime.now(UTC)).total_seconds())
+
+    async def make(self, scenario: str = "normal", **changes: str) -> dict:
+        """Log in and confirm the organisation; the attempt as it was before that."""
+        body = {
+            "provider": self.provider,
+            "intent": "connect",
+            "channel": "web",
+            "return_to": "https://relink.example/",
+        }
+        begun = (await self.call("POST", "/api/v1/connection-attempts", body | changes)).json()
+        login = dict(parse_qsl(urlsplit((await self.browser.get(begun["start_url"])).headers["Location"]).query))
+        params = self.practice.callback(self.provider, self.organisation, scenario, **login)
+        await self.browser.get(f"/oauth/callback/{self.provider}", params=params)
+        url = f"/api/v1/connection-attempts/{begun['attempt_id']}"
+        attempt = (await self.call("GET", url)).json()
+        if attempt["ask"]:
+            chosen = await self.call("POST", f"{url}/organisation", {"organisation_id": self.organisation})
+            assert chosen.status_code == 200, chosen.text
+        return attempt
+
+
+@pytest.fixture
+def journey(call, browser, running: Practice, provider: str, clock: FrozenClock) -> Journey:
+    return Journey(call, browser, running, provider, clock)
+
+
+async def test_a_year_from_consent_to_consent(journey: Journey, parts: Parts, database: Database) -> None:
+    attempt = await journey.make()
+    connection_id = attempt["connection_id"]
+    assert attempt["organisations"][0]["name"] == "Demo Trading Ltd"
+    assert isinstance(await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.SYNC), Usable)
+
+    journey.pass_time(YEAR)
+    await watch_consents(database, journey.clock)
+    over = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.PUBLISH)
+    assert over == Over("consent_lapsed")
+
+    again = await journey.make(intent="reconnect", connection_id=connection_id)
+    assert again["organisations"][0]["expected"]
+    assert isinstance(await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.SYNC), Usable)
+    async with database.acquire() as tx:
+        events = [event for event, _ in await said(tx) if event != "connection.state"]
+    assert events == [
+        "connection.authorisation-started",
+        "connection.established",
+        "connection.expired",
+        "reconnect.requested",
+        "connection.authorisation-started",
+        "connection.reconnected",
+        "reconnect.completed",
+    ]
+
+
+async def test_a_token_is_refreshed_before_its_end(journey: Journey, parts: Parts, database: Database) -> None:
+    connection_id = (await journey.make())["connection_id"]
+    first = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.SYNC)
+    journey.pass_time(timedelta(minutes=55))
+    second = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.SYNC)
+
+    assert second.access_token != first.access_token
+    assert second.expires_at > journey.clock.now() + timedelta(minutes=20)
+    async with database.acquire() as tx:
+        assert (await grants.find(tx, VAULT, BUSINESS, connection_id)).version == 2
+
+
+async def test_access_that_was_withdrawn_at_the_provider_is_found_out_by_a_report(
+    journey: Journey, parts: Parts, provider: str
+) -> None:
+    connection_id = (await journey.make())["connection_id"]
+    token = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.PUBLISH)
+    journey.practice.withdraw(provider, journey.organisation)
+    report = {"access_token_fingerprint": fingerprint(token.access_token), "problem": "401"}
+    url = f"/internal/connections/{connection_id}/access-token/rejected"
+    answer = (await journey.call("POST", url, report, service="publish-svc", role="service")).json()
+
+    assert answer["status"] == "expired"
+    assert answer["reason"] in {"grant_revoked", "organisation_withdrawn"}
+    again = await journey.make(intent="reconnect", connection_id=connection_id)
+    assert again["organisations"][0]["expected"]
+
+
+async def test_a_healthy_connection_survives_a_mistaken_report(journey: Journey, parts: Parts) -> None:
+    connection_id = (await journey.make())["connection_id"]
+    token = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.PUBLISH)
+    answer = await parts.tokens.rejected(
+        BUSINESS, connection_id, fingerprint=fingerprint(token.access_token), asked_by=DetectedBy.PUBLISH
+    )
+
+    assert isinstance(answer, Usable)
+    assert answer.access_token != token.access_token
+
+
+async def test_leaving_gives_the_access_back(journey: Journey, parts: Parts, database: Database) -> None:
+    connection_id = (await journey.make())["connection_id"]
+    await journey.call("POST", f"/api/v1/connections/{connection_id}/disconnect", {"keep_lists": True})
+
+    async with database.acquire() as tx:
+        assert dict(await said(tx))["connection.disconnected"]["revoked_at_provider"] is True
+
+
+def fingerprint(access_token: str) -> str:
+    return hashlib.sha256(access_token.encode()).hexdigest()
