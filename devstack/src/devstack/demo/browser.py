@@ -4,6 +4,7 @@ The pages promise to work that way, so whoever can be played by this class can u
 first one and no form field but those it is told to fill in.
 """
 
+import re
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from bs4 import BeautifulSoup, Tag
 _PRESSABLE = ("button", "a", "input[type=submit]")
 # A browser follows no more redirects than this either.
 _MAX_REDIRECTS = 20
+_AT_ONCE = re.compile(r"0\s*;\s*url=(?P<url>.+)", re.IGNORECASE)
 
 
 class NothingToPress(AssertionError):
@@ -92,8 +94,7 @@ class Browser:
         return self._page
 
     async def open(self, url: str) -> Page:
-        self._page = Page(await self._http.get(url))
-        return self._page
+        return await self._show(await self._http.get(url))
 
     async def press(self, label: str, *, near: str | None = None, **filled_in: str) -> Page:
         """Press what carries this label: follow the link, or send its form with what the page prefilled.
@@ -112,8 +113,13 @@ class Browser:
             response = await self._http.post(address, data=fields)
         else:
             response = await self._http.get(address, params=fields)
+        return await self._show(response)
+
+    async def _show(self, response: httpx2.Response) -> Page:
+        """Follow what the page itself sends on to at once, as browsers do."""
         self._page = Page(response)
-        return self._page
+        onward = _AT_ONCE.fullmatch(response.headers.get("Refresh", ""))
+        return await self.open(urljoin(self._page.url, onward["url"])) if onward else self._page
 
 
 def _words(thing: Tag) -> str:

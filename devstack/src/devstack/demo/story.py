@@ -137,13 +137,13 @@ class Story:
         await self.browser.press("Connect software")
         await self._log_in_and_finish(chapter)
         connection = await self._eventually(lambda: self._connection_of(chapter.provider), "the connection is listed")
-        chapter.connection_id, chapter.organisation_id = connection["id"], connection["organisation_id"]
+        chapter.connection_id, chapter.organisation_id = connection["connection_id"], connection["organisation_id"]
 
     async def lists_arrive(self, chapter: Chapter, step: Step) -> None:
         async def all_complete() -> dict[str, int] | None:
             lists = {each["list"]: each for each in await self.upstream.lists(chapter.connection_id)}
-            if all(name in lists and lists[name]["complete"] for name in LISTS):
-                return {name: lists[name]["total"] for name in LISTS}
+            if all(name in lists and lists[name]["state"] == "complete" for name in LISTS):
+                return {name: lists[name]["entries"] for name in LISTS}
             return None
 
         totals = await self._eventually(all_complete, "every list is complete")

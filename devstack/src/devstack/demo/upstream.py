@@ -88,7 +88,7 @@ class Upstream:
     async def add_rule(self, connection_id: str, match: str, coding: Coding, key: str) -> None:
         rule = {
             "kind": "supplier",
-            "match": match,
+            "match": {"operator": "contains", "text": match},
             "coding": {
                 "connection_id": connection_id,
                 "references": {"accounts": coding.account_id, "suppliers": coding.supplier_id},

@@ -38,7 +38,7 @@ def build_app(site: Site, database: Database | None) -> FastAPI:
         "Relink",
         version=version("web-svc"),
         health={"database": database.ping} if database else {},
-        routers=[each.router for each in (signin, inbox, connections, reconnect, links, events)],
+        routers=[each.router for each in (signin, inbox, reconnect, connections, links, events)],
     )
     app.state.site = site
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

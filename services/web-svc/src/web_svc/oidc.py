@@ -121,7 +121,7 @@ class IdentityProvider:
 
     async def _read(self, url: str) -> Any:
         try:
-            answer = await self._client().get(url, withhold_token=True)
+            answer = await self._client().request("GET", url, withhold_token=True)
             answer.raise_for_status()
         except httpx2.HTTPError as problem:
             raise IdentityProviderUnavailable from problem
