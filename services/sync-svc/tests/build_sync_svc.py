@@ -18,7 +18,7 @@ from sync_svc.domain.entries import Content
 from sync_svc.domain.runs import Run
 from sync_svc.domain.schedules import Pace, Schedule
 from sync_svc.handlers import handlers
-from sync_svc.work.ask_due import ask_due_at
+from sync_svc.work.ask_due import ask_due
 from sync_svc.work.read_lists import Reader
 from sync_svc.work.run_syncs import RunSyncs
 
@@ -137,7 +137,7 @@ class Worker:
     async def comes_due(self, after: timedelta = TWO_DAYS) -> None:
         """Time passes, and the schedule asks."""
         self.clock.advance(after)
-        await ask_due_at(self.clock.now(), self.database, interval=TWO_DAYS)
+        await ask_due(self.database, now=self.clock.now(), interval=TWO_DAYS)
         await self.takes_up_what_was_asked()
 
     async def said(self, event_type: str) -> list[dict[str, Any]]:

@@ -1,10 +1,23 @@
-"""`python -m sync_svc api | worker | migrate | republish-state`."""
+"""The commands of sync-svc: `python -m sync_svc api | worker | migrate | republish-state`."""
 
+import argparse
 import asyncio
-import sys
 
-from sync_svc.main import COMMANDS, run
+import uvloop
+from chassis import settings
 
-if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:  # noqa: PLR2004
-    sys.exit(f"usage: python -m sync_svc {' | '.join(COMMANDS)}")
-asyncio.run(run(sys.argv[1]))
+from sync_svc import main
+from sync_svc.settings import Settings
+
+COMMANDS = {
+    "api": main.api,
+    "worker": main.worker,
+    "migrate": main.migrate,
+    "republish-state": main.say_state_again,
+}
+
+parser = argparse.ArgumentParser(prog="python -m sync_svc")
+parser.add_argument("command", choices=COMMANDS)
+command = COMMANDS[parser.parse_args().command]
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(command(settings.load(Settings)))

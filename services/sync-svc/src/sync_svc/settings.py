@@ -24,6 +24,14 @@ class SyncSettings(BaseModel):
     provider_timeout_seconds: float = Field(default=20, gt=0)
 
 
+class ServiceAddresses(BaseModel):
+    """Where the other services answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    connection: str
+
+
 class Settings(BaseSettings):
     database: DatabaseSettings
     kafka: KafkaSettings
@@ -31,8 +39,7 @@ class Settings(BaseSettings):
     identity: IdentitySettings
     process: ProcessSettings
     providers: ProviderSettings
-    connection_url: str
-    """Where connection-svc is."""
+    services: ServiceAddresses
     hash_key: LongSecret
     """The key of the hashes of addresses and tax numbers. With another key every such entry is said anew."""
     sync: SyncSettings = SyncSettings()

@@ -8,14 +8,14 @@ from chassis.database import Database
 from relink_contracts.events import ConnectionEstablished, ConnectionExpired, ConnectionReconnected, ProviderState
 from relink_contracts.testing import received
 from sync_svc.store import schedules
-from sync_svc.work.ask_due import ask_due_at
+from sync_svc.work.ask_due import ask_due
 
 REQUESTED = "relink.sync.requested.v1"
 DUE = NOON + TWO_DAYS
 
 
 async def ask(worker: Worker, *, at: timedelta = TWO_DAYS) -> int:
-    return await ask_due_at(NOON + at, worker.database, interval=TWO_DAYS)
+    return await ask_due(worker.database, now=NOON + at, interval=TWO_DAYS)
 
 
 async def test_a_connection_is_asked_for_when_its_turn_comes_and_once(worker: Worker) -> None:
