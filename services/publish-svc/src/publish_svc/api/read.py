@@ -1,7 +1,6 @@
 """Items, their history, and what waits at a connection."""
 
 import base64
-import binascii
 from typing import Annotated
 
 from chassis.database import Database
@@ -93,7 +92,7 @@ def router(database: Database, gate: Gate) -> APIRouter:
             connection = await connections.get(tx, connection_id)
             if connection is None or connection.business_id != caller.business_id:
                 raise connection_unknown(connection_id)
-            after = int(_place_in(cursor) or 0)
+            after = _position_in(cursor)
             found = await items.held_at(tx, caller.business_id, connection_id, after=after, limit=limit + 1)
             waiting = await items.count_held(tx, caller.business_id, connection_id)
             release = await releases.last_at(tx, caller.business_id, connection_id)
@@ -135,6 +134,17 @@ def _place_in(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.urlsafe_b64decode(cursor).decode()
-    except (binascii.Error, ValueError) as error:
-        raise Problem(400, "cursor_invalid", "Not a cursor of this list", "Begin again without a cursor.") from error
+        return base64.b64decode(cursor, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise _not_a_cursor() from error
+
+
+def _position_in(cursor: str | None) -> int:
+    place = _place_in(cursor) or "0"
+    if not place.isdecimal():
+        raise _not_a_cursor()
+    return int(place)
+
+
+def _not_a_cursor() -> Problem:
+    return Problem(400, "cursor_invalid", "Not a cursor of this list", "Begin again without a cursor.")
