@@ -104,7 +104,7 @@ class Environments:
             "IDENTITY",
             service_key=_json(self._key(service).as_dict(private=True)),
             peers=_json(peers),
-            accepts=_json({caller: PEOPLE for caller in callers if caller == "web-svc"}),
+            accepts=_json({caller: (*PEOPLE, "service") for caller in callers if caller == "web-svc"}),
             oidc_issuer=f"{self.places.public_simulator}/oidc",
             oidc_jwks_url=f"{self.places.simulator}/oidc/jwks",
         )
@@ -126,7 +126,7 @@ class Environments:
             case "sync-svc":
                 return {
                     **self._providers(),
-                    "RELINK_CONNECTION_URL": self.places.services["connection-svc"],
+                    **self._services("connection"),
                     "RELINK_HASH_KEY": self.secrets.text("list hash key"),
                 }
             case "publish-svc":
