@@ -7,10 +7,10 @@ from typing import Annotated
 
 from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 from providers import ProviderSettings
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
-KEY_BYTES = 32
+from connection_svc.store.sealing import KEY_BYTES
 
 
 def _whole_key(secret: SecretStr) -> SecretStr:
@@ -28,8 +28,15 @@ class KeyRing(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    current: str
     keys: dict[str, Annotated[SecretStr, AfterValidator(_whole_key)]]
+    current: str
+
+    @field_validator("current")
+    @classmethod
+    def _is_in_the_ring(cls, current: str, info: ValidationInfo) -> str:
+        if current not in info.data.get("keys", {current}):
+            raise ValueError(f"names key {current}, which is not in the ring")
+        return current
 
     def key_bytes(self) -> dict[str, bytes]:
         """The keys themselves."""
