@@ -42,10 +42,10 @@ def create_app(settings: SimulatorSettings) -> FastAPI:
     app.include_router(around.router)
     app.router.routes += [
         pages.style_route(),
-        *xero_routes.routes(desk, xero, limits_factor=factor),
         *pages.routes(xero_oauth.login_face(settings.xero), state, clocks),
-        *quickbooks_routes.routes(desk, quickbooks, limits_factor=factor),
         *pages.routes(quickbooks_oauth.login_face(settings.quickbooks), state, clocks),
+        *xero_routes.routes(desk, xero, limits_factor=factor),
+        *quickbooks_routes.routes(desk, quickbooks, limits_factor=factor),
         *oidc.routes(issuer, oidc.SignInPages(settings.oidc, state, clocks), desk),
     ]
     return app

@@ -20,6 +20,8 @@ from simulator.state import State, Tx
 
 @dataclass(frozen=True)
 class Call:
+    """A request as its handler sees it."""
+
     provider: str
     method: str
     path: str
@@ -41,6 +43,8 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
+    """A response, and what giving it changed."""
+
     status: int
     body: bytes = b""
     content_type: str = "application/json"
@@ -61,6 +65,9 @@ class Refusal(Exception):
 
 Handler = Callable[[Call, Tx], Answer]
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""Of a route that answers for every address nobody else answers for, so that the journal has those calls too."""
+
 
 @dataclass(frozen=True)
 class ProviderFace:
@@ -68,7 +75,7 @@ class ProviderFace:
 
     name: str
     organisation_of: Callable[[Request], str | None]
-    failure: "Callable[[Call, int, int | None], Answer]"
+    failure: Callable[[Call, int, int | None], Answer]
     """The provider's own body and headers for a status (and Retry-After in seconds) that a fault rule asks for."""
 
 

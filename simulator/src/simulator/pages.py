@@ -23,7 +23,7 @@ from simulator.state import State, Tx
 
 HERE = Path(__file__).parent
 TEMPLATES = Jinja2Templates(HERE / "templates")
-SLOW_SECONDS = 5.0
+SLOW_SECONDS = 3.0
 
 # No form-action: browsers apply it to the whole chain of redirects after a form, and that chain leaves for the
 # client's redirect URI and on to wherever the client sends the user next.
@@ -181,21 +181,27 @@ class LoginPages:
         if asked is None or asked.user is None:
             return self._expired(request)
         form = await request.form()
-        scenario = Scenario(str(form.get("scenario") or Scenario.NORMAL))
+        wanted = str(form.get("scenario") or Scenario.NORMAL)
+        scenario = next((one for one in self._face.scenarios if one == wanted), None)
+        if scenario is None:
+            return self._consent_page(request, asked, 400, problem="Choose one of the scenarios.")
         if form.get("decision") != "allow" or scenario is Scenario.DENY:
             return self._refused(request, asked)
-        if scenario is Scenario.SERVER_ERROR:
-            return self._page(request, "problem.html", 500, problem="Something went wrong at the provider.")
-        if scenario is Scenario.EXPIRED_REQUEST:
-            with self._state.transaction() as tx:
-                grants.close_request(tx, asked.id, "expired")
-            return self._expired(request)
+        if scenario in (Scenario.SERVER_ERROR, Scenario.EXPIRED_REQUEST):
+            return self._ended_here(request, asked, scenario)
         if scenario is Scenario.SLOW:
             await asyncio.sleep(SLOW_SECONDS)
         chosen = self._organisation(str(form.get("organisation", "")))
         if chosen is None:
             return self._consent_page(request, asked, 400, problem="Choose an organisation.")
         return self._agreed(request, asked, chosen, scenario)
+
+    def _ended_here(self, request: Request, asked: AuthorizeRequest, scenario: Scenario) -> Response:
+        if scenario is Scenario.SERVER_ERROR:
+            return self._page(request, "problem.html", 500, problem="Something went wrong at the provider.")
+        with self._state.transaction() as tx:
+            grants.close_request(tx, asked.id, "expired")
+        return self._expired(request)
 
     def _agreed(self, request: Request, asked: AuthorizeRequest, chosen: Organisation, scenario: Scenario) -> Response:
         with self._state.transaction() as tx:

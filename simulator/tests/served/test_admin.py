@@ -27,6 +27,12 @@ def test_the_journal_tells_every_call_in_order_with_what_it_changed(practice: Pr
     assert practice.journal(after=str(everything[-1]["seq"])) == []
 
 
+@pytest.mark.parametrize("path", ["/xero/api.xro/2.0/Moons", "/quickbooks/v3/moon"])
+def test_a_call_of_an_address_that_is_not_imitated_is_in_the_journal_too(practice: Practice, path: str) -> None:
+    assert practice.post(path).status_code == 404
+    assert [(call["path"], call["status"]) for call in practice.journal()] == [(path, 404)]
+
+
 def test_the_journal_holds_no_secret(practice: Practice) -> None:
     tokens = practice.connected("xero", XERO_ORGANISATION)
     practice.refresh("xero", tokens["refresh_token"])

@@ -1,7 +1,10 @@
 """The login of practice Xero and QuickBooks, as a person and an application meet it."""
 
+import time
+
 import pytest
 from bs4 import BeautifulSoup
+from simulator.pages import SLOW_SECONDS
 from simulator.testing import (
     CLIENT_ID,
     OTHER_REALM,
@@ -91,6 +94,19 @@ def test_the_scenarios_error_and_expired_request_stay_at_the_provider(
     assert practice.decide(page, organisation, "server_error").status_code == 500
     assert practice.decide(page, organisation, "expired_request").status_code == 400
     assert practice.decide(page, organisation).status_code == 400
+
+
+@BOTH
+def test_the_scenario_slow_takes_its_time(practice: Practice, provider: str, organisation: str) -> None:
+    page = practice.consent_page(provider)
+    began = time.monotonic()
+    assert practice.decide(page, organisation, "slow").status_code == 303
+    assert time.monotonic() - began >= SLOW_SECONDS
+
+
+def test_a_scenario_that_does_not_exist_here_is_refused(practice: Practice) -> None:
+    assert practice.decide(practice.consent_page("xero"), XERO_ORGANISATION, "moon").status_code == 400
+    assert practice.decide(practice.consent_page("quickbooks"), REALM, "two_organisations").status_code == 400
 
 
 def test_the_scenario_wrong_organisation_connects_the_other_one(practice: Practice) -> None:

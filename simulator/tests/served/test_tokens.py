@@ -63,7 +63,6 @@ def test_xero_takes_credentials_from_the_form_too(practice: Practice) -> None:
 def test_quickbooks_refuses_a_wrong_client_with_401(practice: Practice) -> None:
     answer = practice.post("/quickbooks/oauth2/v1/tokens/bearer", data={}, auth=(CLIENT_ID, "wrong"))
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-    assert answer.status_code == 401
 
 
 @BOTH

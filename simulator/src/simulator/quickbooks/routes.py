@@ -2,10 +2,12 @@
 
 from starlette.routing import Route
 
-from simulator.calls import Desk, Handler
+from simulator.calls import METHODS, Answer, Call, Desk, Handler
 from simulator.quickbooks import bills, files, lists, names
+from simulator.quickbooks.formats import faults, unsupported
 from simulator.quickbooks.gateway import FACE, guarded
 from simulator.quickbooks.oauth import IntuitIdentity
+from simulator.state import Tx
 
 API = "/quickbooks/v3/company/{realm}"
 
@@ -38,6 +40,11 @@ def routes(desk: Desk, identity: IntuitIdentity, *, limits_factor: int) -> list[
         ("GET", "/v1/openid_connect/userinfo", identity.userinfo),
         ("GET", "/files/{realm}/{id}", files.serve_file),
     ]
-    return found + [
+    found += [
         Route("/quickbooks" + path, desk.endpoint(FACE, handle), methods=[method]) for method, path, handle in unguarded
     ]
+    return [*found, Route("/quickbooks/{rest:path}", desk.endpoint(FACE, _unknown), methods=METHODS)]
+
+
+def _unknown(call: Call, _tx: Tx) -> Answer:
+    return faults(call.now, unsupported(f"{call.method} {call.path} is not imitated", status=404))

@@ -2,8 +2,9 @@
 
 from starlette.routing import Route
 
-from simulator.calls import Desk, Handler
+from simulator.calls import METHODS, Desk, Handler
 from simulator.xero import contacts, files, invoices, lists
+from simulator.xero.formats import not_found
 from simulator.xero.gateway import FACE, guarded
 from simulator.xero.oauth import XeroIdentity
 
@@ -56,6 +57,7 @@ def routes(desk: Desk, identity: XeroIdentity, *, limits_factor: int) -> list[Ro
         ("DELETE", "/connections/{connection_id}", identity.disconnect),
         ("DELETE", "/Connections/{connection_id}", identity.disconnect),
     ]
-    return found + [
+    found += [
         Route("/xero" + path, desk.endpoint(FACE, handle), methods=[method]) for method, path, handle in identity_calls
     ]
+    return [*found, Route("/xero/{rest:path}", desk.endpoint(FACE, lambda _call, _tx: not_found()), methods=METHODS)]
