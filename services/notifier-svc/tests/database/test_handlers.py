@@ -140,6 +140,14 @@ async def test_a_connection_keeps_its_name_though_a_later_event_came_first(tx: T
     assert connection.organisation_name == "Demo Trading Ltd"
 
 
+async def test_a_name_older_than_the_last_one_said_changes_nothing(tx: Tx) -> None:
+    await hear(tx, received(ConnectionState, 4, organisation_name="New Name Ltd"), received(ConnectionEstablished, 3))
+
+    connection = await connections.get(tx, "con_1", "biz_demo")
+    assert connection is not None
+    assert connection.organisation_name == "New Name Ltd"
+
+
 async def test_a_connection_is_known_from_its_first_event_too(tx: Tx) -> None:
     await hear(tx, received(ConnectionEstablished, 1), received(ConnectionDisconnected, 2, lifecycle="disconnected"))
 
