@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+from bs4 import BeautifulSoup, Tag
 from chassis.testing import FrozenClock
 from fastapi import FastAPI
+from joserfc import jwt
+from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -64,7 +67,7 @@ def item(number: int = 1, **changes: Any) -> dict[str, Any]:
     """An item that is ready, as publish-svc answers it."""
     suppliers = ("Northwind Paper", "Harbour Coffee Co", "Blue Kite Studio", "Alder & Finch LLP", "Metro Fleet Hire")
     return {
-        "item_id": f"itm_{number:04}",
+        "id": f"itm_{number:04}",
         "external_id": f"up-{number}",
         "connection_id": XERO,
         "status": "ready",
@@ -162,7 +165,6 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/connections/{{id}}", self._one),
                 self.route(f"{api}/connections/{{id}}/history", lambda _: {"items": self.history, "next": None}),
                 self.route(f"{api}/connections/{{id}}/explain", lambda _: self.explanation),
-                self.route(f"{api}/connections/{{id}}/ask-admin", lambda _: Response(status_code=204), "POST"),
                 self.route(f"{api}/connection-attempts", self._start, "POST"),
                 self.route(f"{api}/connection-attempts/{{id}}", lambda r: self.attempts[r.path_params["id"]]),
                 self.route(f"{api}/connection-attempts/{{id}}/organisation", self._choose, "POST"),
@@ -170,6 +172,17 @@ class FakeConnectionService(FakeService):
                 self.route("/internal/reconnect-links/{token}/consume", self._consume, "POST"),
             ]
         )
+
+    def link(self, state: str = "valid") -> None:
+        """There is a reconnect link in this state, with its state as the secret."""
+        self.links[state] = {
+            "business_id": BUSINESS,
+            "connection_id": XERO,
+            "provider": "xero",
+            "provider_name": "Xero",
+            "organisation_masked": "D••• T•••••• L••",
+            "state": state,
+        }
 
     def _one(self, request: Request) -> Any:
         return self.connections.get(request.path_params["id"]) or problem(404, "not_found")
@@ -205,6 +218,12 @@ PROVIDERS = [
 ]
 
 
+def release(**changes: Any) -> dict[str, Any]:
+    """Twelve items on their way, three of them there."""
+    started_at = (NOW - timedelta(seconds=20)).isoformat()
+    return {"id": "rel_1", "total": 12, "published": 3, "failed": 0, "unsettled": 9, "started_at": started_at} | changes
+
+
 def attempt(*organisations: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A journey that came back from the provider."""
     return {
@@ -235,20 +254,26 @@ def organisation(name: str = "Demo Trading Ltd", **changes: Any) -> dict[str, An
 
 @dataclass
 class FakeSyncService(FakeService):
-    status: dict[str, Any] = field(
+    status: Any = field(
         default_factory=lambda: {
-            "state": "idle",
-            "last_completed_at": (NOW - timedelta(hours=5)).isoformat(),
-            "next_at": (NOW + timedelta(hours=43)).isoformat(),
+            "connection_id": XERO,
+            "suspended": False,
+            "next_due_at": (NOW + timedelta(hours=43)).isoformat(),
+            "completed_at": (NOW - timedelta(hours=5)).isoformat(),
+            "open_sync_id": None,
+            "latest_run": {"sync_id": "syn_1", "state": "completed", "code": None},
+            "lists": [],
         }
     )
+
+    refresh_answer: Response = field(default_factory=lambda: JSONResponse({"sync_id": "syn_2", "joined": False}, 202))
 
     def app(self) -> Starlette:
         connection_path = "/api/v1/connections/{id}"
         return Starlette(
             routes=[
                 self.route(f"{connection_path}/sync", lambda _: self.status),
-                self.route(f"{connection_path}/refresh", lambda _: Response(status_code=202), "POST"),
+                self.route(f"{connection_path}/refresh", lambda _: self.refresh_answer, "POST"),
             ]
         )
 
@@ -259,16 +284,14 @@ class FakeListService(FakeService):
 
     def app(self) -> Starlette:
         rule = {"coding": {"connection_id": XERO}, "state": "active"}
-        return Starlette(
-            routes=[self.route("/api/v1/rules", lambda _: {"items": [rule] * self.rules, "next": None})]
-        )
+        return Starlette(routes=[self.route("/api/v1/rules", lambda _: {"items": [rule] * self.rules, "next": None})])
 
 
 @dataclass
 class FakePublishService(FakeService):
     items: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
-    held: dict[str, Any] = field(default_factory=lambda: {"waiting": 0, "release": None})
+    held: Any = field(default_factory=lambda: {"waiting": 0, "release": None})
 
     def app(self) -> Starlette:
         items = "/api/v1/items"
@@ -281,7 +304,7 @@ class FakePublishService(FakeService):
                 self.route(f"{items}/{{id}}/history", lambda _: {"items": self.history, "next": None}),
                 self.route(f"{items}/{{id}}", self._one),
                 self.route(items, self._page),
-                self.route("/api/v1/connections/{id}/held", lambda _: self.held),
+                self.route("/api/v1/connections/{id}/held", self._held),
             ]
         )
 
@@ -294,8 +317,11 @@ class FakePublishService(FakeService):
         return {"statuses": {s: sum(each["status"] == s for each in self.items) for s in statuses}}
 
     def _one(self, request: Request) -> Any:
-        found = [each for each in self.items if each["item_id"] == request.path_params["id"]]
+        found = [each for each in self.items if each["id"] == request.path_params["id"]]
         return found[0] if found else problem(404, "not_found")
+
+    def _held(self, request: Request) -> Any:
+        return self.held if request.path_params["id"] == XERO else {"waiting": 0, "release": None}
 
     def _publish(self, request: Request) -> Any:
         found = self._one(request)
@@ -336,7 +362,8 @@ def identity_system() -> Starlette:
         user_id = request.path_params["id"]
         if user_id not in NAMES:
             return Response(status_code=404)
-        return JSONResponse({"user_id": user_id, "name": NAMES[user_id], "time_zone": "Europe/London"})
+        email = f"{user_id.removeprefix('usr_')}@demo.example"
+        return JSONResponse({"user_id": user_id, "name": NAMES[user_id], "email": email})
 
     return Starlette(routes=[Route("/identity/v1/users/{id}", user)])
 
@@ -406,3 +433,129 @@ def _http(app: Starlette) -> httpx2.AsyncClient:
 
 def _service(name: str, app: Starlette) -> Service:
     return Service(name, _http(app), PlainSigner())
+
+
+@dataclass
+class Seen:
+    """A page as a person meets it: its words, links and forms."""
+
+    browser: "Browser"
+    answer: httpx2.Response
+
+    def __post_init__(self) -> None:
+        self.soup = BeautifulSoup(self.answer.text, "html.parser")
+
+    @property
+    def status(self) -> int:
+        return self.answer.status_code
+
+    @property
+    def leads_to(self) -> str:
+        """Where a redirect goes."""
+        return str(self.answer.headers["location"])
+
+    @property
+    def heading(self) -> str:
+        return " ".join(self.soup.select_one("h1").text.split())
+
+    @property
+    def text(self) -> str:
+        """What stands in the content, as one line."""
+        return " ".join(self.soup.select_one("#content").get_text(" ").split())
+
+    @property
+    def banner(self) -> str:
+        return " ".join(self.soup.select_one("#banner").get_text(" ").split())
+
+    def labels(self, selector: str) -> list[str]:
+        return [" ".join(each.get_text(" ").split()) for each in self.soup.select(selector)]
+
+    def href(self, label: str) -> str:
+        """Where the link with exactly this label leads."""
+        links = [each for each in self.soup.select("a[href]") if " ".join(each.get_text(" ").split()) == label]
+        assert links, f"no link {label!r} among {self.labels('a')}"
+        return str(links[0]["href"])
+
+    async def follow(self, label: str) -> "Seen":
+        return await self.browser.open(self.href(label))
+
+    def form(self, label: str) -> Tag:
+        """The form whose button has exactly this label."""
+        buttons = [each for each in self.soup.select("form button") if " ".join(each.get_text(" ").split()) == label]
+        assert buttons, f"no button {label!r} among {self.labels('button')}"
+        form = buttons[0].find_parent("form")
+        assert form is not None
+        return form
+
+    async def press(self, label: str, *, htmx: bool = False, **changes: str) -> "Seen":
+        """Send the form, with what is filled in and chosen there, as a browser does."""
+        form = self.form(label)
+        fields: dict[str, Any] = {}
+        for each in form.select("input[name]"):
+            if each.get("type") != "radio" or each.has_attr("checked"):
+                fields.setdefault(each["name"], []).append(each.get("value", ""))
+        button = next(each for each in form.select("button") if " ".join(each.get_text(" ").split()) == label)
+        if button.get("name"):
+            fields[button["name"]] = button["value"]
+        address = str(form.get("action") or self.answer.request.url.path)
+        headers = {"HX-Request": "true"} if htmx else {}
+        return await self.browser.send(address, fields | changes, headers=headers)
+
+
+class Browser:
+    """A browser without JavaScript that does not follow redirects by itself."""
+
+    def __init__(self, world: World, cookies: dict[str, str] | None = None) -> None:
+        transport = httpx2.ASGITransport(world.app(), raise_app_exceptions=False)
+        self.http = httpx2.AsyncClient(
+            transport=transport, base_url=world.public_url, cookies=cookies, headers={"Accept": "text/html"}
+        )
+
+    async def open(self, address: str, **headers: str) -> Seen:
+        return Seen(self, await self.http.get(address, headers=headers))
+
+    async def send(self, address: str, fields: dict[str, Any], headers: dict[str, str] | None = None) -> Seen:
+        return Seen(self, await self.http.post(address, data=fields, headers=headers))
+
+
+async def signed_in(world: World, user_id: str = ANNA) -> Browser:
+    return Browser(world, await world.sign_in(user_id))
+
+
+@dataclass
+class PracticeIssuer:
+    """An OpenID Connect issuer that signs in whoever `subject` names, and notes what it was asked."""
+
+    url: str
+    subject: str = ANNA
+    nonce: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list)
+    key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "k1"}))
+    signing_key: ECKey | None = None
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/oidc/.well-known/openid-configuration", self._discovery),
+                Route("/oidc/token", self._token, methods=["POST"]),
+                Route("/oidc/jwks", self._jwks),
+            ]
+        )
+
+    async def _discovery(self, _request: Request) -> Response:
+        places = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "jwks"}
+        return JSONResponse({"issuer": self.url} | {name: f"{self.url}/{path}" for name, path in places.items()})
+
+    async def _token(self, request: Request) -> Response:
+        form = await request.form()
+        self.asked.append({name: str(value) for name, value in form.items()})
+        if form["code"] != "good-code":
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        now = int(datetime.now(UTC).timestamp())
+        claims = {"iss": self.url, "aud": "relink-web", "sub": self.subject, "nonce": self.nonce, "exp": now + 60}
+        id_token = jwt.encode({"alg": "ES256", "kid": "k1"}, claims | self.changes, self.signing_key or self.key)
+        return JSONResponse({"access_token": "x", "token_type": "Bearer", "id_token": id_token, "expires_in": 60})
+
+    async def _jwks(self, _request: Request) -> Response:
+        return JSONResponse({"keys": [self.key.as_dict(private=False)]})

@@ -4,11 +4,11 @@ from datetime import date as Date  # noqa: N812 - an item has a field of that na
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ConnectionSettings(Answer):
@@ -87,7 +87,7 @@ class ReconnectLink(Answer):
     """What a reconnect link leads to, as a stranger may see it."""
 
     state: str
-    provider: str
+    provider_name: str
     organisation_masked: str
 
 
@@ -100,24 +100,30 @@ class Rule(Answer):
     state: str
 
 
+class SyncRun(Answer):
+    """`code` says why it failed."""
+
+    code: str | None = None
+
+
 class SyncStatus(Answer):
     """How fresh a connection's lists are."""
 
-    state: str = "idle"
-    last_completed_at: datetime | None = None
-    next_at: datetime | None = None
+    completed_at: datetime | None = None
+    open_sync_id: str | None = None
+    latest_run: SyncRun | None = None
 
     @property
     def is_running(self) -> bool:
-        return self.state == "running"
+        return self.open_sync_id is not None
 
     @property
     def has_failed(self) -> bool:
-        return self.state == "failed"
+        return self.latest_run is not None and self.latest_run.code is not None and not self.is_running
 
     def is_newer_than(self, moment: datetime | None) -> bool:
         """Whether the lists came after this moment."""
-        return self.last_completed_at is not None and (moment is None or self.last_completed_at >= moment)
+        return self.completed_at is not None and (moment is None or self.completed_at >= moment)
 
 
 class Money(Answer):
@@ -143,8 +149,7 @@ class Document(Answer):
 
 
 class Item(Answer):
-    item_id: str = Field(validation_alias=AliasChoices("item_id", "id"))
-    external_id: str | None = None
+    id: str
     connection_id: str
     status: str
     reason: str | None = None
@@ -176,10 +181,18 @@ class Release(Answer):
     total: int
     published: int
     failed: int
+    started_at: datetime
 
 
 class Held(Answer):
-    """What waits for a connection, and the release that is running or ran last since its reconnect."""
+    """What waits for a connection, and the release that is running or ran last."""
 
     waiting: int
     release: Release | None = None
+
+
+class Person(Answer):
+    """Somebody of the identity system. The address is None when the person could not be looked up."""
+
+    name: str
+    email: str | None = None

@@ -1,7 +1,7 @@
 """The other services' HTTP APIs, always for the person who is looking."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -120,9 +120,16 @@ class Connections:
         return self._provider_names
 
     async def begin_connecting(
-        self, speaker: Speaker, provider: str, *, return_to: str, key: str
+        self, speaker: Speaker, provider: str, *, pending_id: str | None, return_to: str, key: str
     ) -> answers.StartedAttempt:
-        body = {"provider": provider, "intent": "connect", "channel": "web", "return_to": return_to}
+        """`pending_id`: a connection of this provider that somebody began and did not finish."""
+        body = {
+            "provider": provider,
+            "intent": "connect",
+            "connection_id": pending_id,
+            "channel": "web",
+            "return_to": return_to,
+        }
         return await self._begin(speaker, body, key)
 
     async def begin_reconnecting(
@@ -151,9 +158,6 @@ class Connections:
         body = {"organisation_id": organisation_id}
         await self._service.post(speaker, f"/api/v1/connection-attempts/{attempt_id}/organisation", body, key=key)
 
-    async def ask_admin(self, speaker: Speaker, connection_id: str, *, key: str) -> None:
-        await self._service.post(speaker, f"/api/v1/connections/{connection_id}/ask-admin", {}, key=key)
-
     async def link(self, token: str) -> answers.ReconnectLink:
         return answers.ReconnectLink.model_validate(
             await self._service.get(LINK_HOLDER, f"/internal/reconnect-links/{token}")
@@ -176,9 +180,14 @@ class Syncs:
         self._service = service
 
     async def status(self, speaker: Speaker, connection_id: str) -> answers.SyncStatus:
-        return answers.SyncStatus.model_validate(
-            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/sync")
-        )
+        """How fresh the lists are. A connection that sync-svc has not heard of yet was never synchronised."""
+        try:
+            answer = await self._service.get(speaker, f"/api/v1/connections/{connection_id}/sync")
+        except RequestRefused as refused:
+            if refused.status != httpx2.codes.NOT_FOUND:
+                raise
+            return answers.SyncStatus()
+        return answers.SyncStatus.model_validate(answer)
 
     async def refresh(self, speaker: Speaker, connection_id: str, *, key: str) -> None:
         await self._service.post(speaker, f"/api/v1/connections/{connection_id}/refresh", {}, key=key)
@@ -224,9 +233,14 @@ class Items:
         return TypeAdapter(list[answers.TimelineEntry]).validate_python(page["items"])
 
     async def held(self, speaker: Speaker, connection_id: str) -> answers.Held:
-        return answers.Held.model_validate(
-            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/held")
-        )
+        """What waits. Nothing does for a connection that publish-svc has not heard of yet."""
+        try:
+            answer = await self._service.get(speaker, f"/api/v1/connections/{connection_id}/held")
+        except RequestRefused as refused:
+            if refused.status != httpx2.codes.NOT_FOUND:
+                raise
+            return answers.Held(waiting=0)
+        return answers.Held.model_validate(answer)
 
     async def publish(self, speaker: Speaker, item_id: str, *, key: str) -> None:
         await self._service.post(speaker, f"/api/v1/items/{item_id}/publish", {}, key=key)
@@ -239,22 +253,22 @@ class Items:
 
 
 class Identity:
-    """The identity system's people. A name that cannot be had now is the id: no page fails for a name."""
+    """The identity system's people. One who cannot be looked up now goes by the id: no page fails for a name."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
-        self._names: dict[str, str] = {}
+        self._known: dict[str, answers.Person] = {}
 
-    async def names(self, user_ids: list[str]) -> list[str]:
-        return await asyncio.gather(*map(self._name, user_ids))
+    async def people(self, user_ids: Iterable[str]) -> list[answers.Person]:
+        return await asyncio.gather(*map(self._person, user_ids))
 
-    async def _name(self, user_id: str) -> str:
-        if user_id not in self._names:
+    async def _person(self, user_id: str) -> answers.Person:
+        if user_id not in self._known:
             try:
                 answer = await self._http.get(f"/identity/v1/users/{user_id}")
             except httpx2.TransportError:
-                return user_id
+                return answers.Person(name=user_id)
             if answer.is_error:
-                return user_id
-            self._names[user_id] = str(answer.json()["name"])
-        return self._names[user_id]
+                return answers.Person(name=user_id)
+            self._known[user_id] = answers.Person.model_validate(answer.json())
+        return self._known[user_id]

@@ -70,8 +70,9 @@ class Browser:
             href=told.href,
             detail=None,
             code=None,
-            correlation_id=headers.get("x-request-id"),
+            correlation_id=headers["x-request-id"],
         )
+        page.headers["x-request-id"] = headers["x-request-id"]
         await page(scope, receive, send)
 
     def _dress(self, scope: Scope, headers: MutableHeaders) -> None:

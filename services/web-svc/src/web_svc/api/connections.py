@@ -1,13 +1,15 @@
 """Business settings, the connections in them, and what a manager does with one."""
 
 import asyncio
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from web_svc.api.pages import leave_for, show, shown_connection, shown_connections
-from web_svc.api.site import AManager, AReader, NothingHere, Posted, TheSite, key_of
+from web_svc.api.site import AManager, NothingHere, Posted, TheSite, key_of
 from web_svc.api.timeline import connection_timeline
+from web_svc.clients import RequestRefused
 from web_svc.domain.standing import Standing
 from web_svc.wording import say
 
@@ -29,14 +31,16 @@ async def connections(request: Request, site: TheSite, manager: AManager) -> Res
     everything, names = await asyncio.gather(
         shown_connections(site, manager), site.connections.provider_names(manager.speaker)
     )
+    living = [each for each in everything.values() if each.standing not in PAST]
+    connected = {each.connection.provider for each in living if each.standing is not Standing.PENDING}
     return await show(
         request,
         manager,
         "connections.html",
         live="connections",
-        connections=[each for each in everything.values() if each.standing not in PAST],
+        connections=living,
         past=[each for each in everything.values() if each.standing in PAST],
-        available=sorted(names.items(), key=lambda each: each[1]),
+        available=[(provider, name) for provider, name in names.items() if provider not in connected],
     )
 
 
@@ -50,9 +54,15 @@ async def before_connecting(request: Request, site: TheSite, manager: AManager, 
 
 @router.post("/settings/connections/new/{provider}")
 async def connect(request: Request, site: TheSite, manager: AManager, form: Posted, provider: str) -> Response:
+    begun = [
+        each.connection_id
+        for each in await site.connections.all(manager.speaker)
+        if each.provider == provider and each.lifecycle == "pending"
+    ]
     started = await site.connections.begin_connecting(
         manager.speaker,
         provider,
+        pending_id=next(iter(begun), None),
         return_to=f"{site.public_url}/b/{manager.business_id}/settings/connections/new/organisation",
         key=key_of(form),
     )
@@ -61,7 +71,13 @@ async def connect(request: Request, site: TheSite, manager: AManager, form: Post
 
 
 @router.get("/settings/connections/{connection_id}")
-async def connection(request: Request, site: TheSite, manager: AManager, connection_id: str) -> Response:
+async def connection(
+    request: Request,
+    site: TheSite,
+    manager: AManager,
+    connection_id: str,
+    lists: Literal["asked", "fresh"] | None = None,
+) -> Response:
     """Manage one connection."""
     speaker = manager.speaker
     view, history, explanation, rules = await asyncio.gather(
@@ -70,8 +86,8 @@ async def connection(request: Request, site: TheSite, manager: AManager, connect
         site.connections.explain(speaker, connection_id),
         site.rules.count(speaker, connection_id),
     )
-    people = sorted({entry.by for entry in history if entry.by})
-    people_names = dict(zip(people, await site.identity.names(people), strict=True))
+    people = sorted({entry.by for entry in history if entry.by and entry.by.startswith("usr_")})
+    known = zip(people, await site.identity.people(people), strict=True)
     return await show(
         request,
         manager,
@@ -79,22 +95,20 @@ async def connection(request: Request, site: TheSite, manager: AManager, connect
         live="connection",
         shown=view,
         explanation=explanation,
-        history=connection_timeline(history, people_names),
+        history=connection_timeline(history, {user_id: person.name for user_id, person in known}),
         rules=rules,
-        note=say("lists.asked") if "refreshing" in request.query_params else None,
+        note=say(f"lists.{lists}") if lists else None,
     )
 
 
 @router.post("/settings/connections/{connection_id}/refresh")
 async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
-    """Refresh integration data."""
-    await site.syncs.refresh(manager.speaker, connection_id, key=key_of(form))
-    return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?refreshing", 303)
-
-
-@router.post("/connections/{connection_id}/ask-admin")
-async def ask_admin(request: Request, site: TheSite, reader: AReader, form: Posted, connection_id: str) -> Response:
-    """A member asks the administrators to reconnect."""
-    await site.connections.ask_admin(reader.speaker, connection_id, key=key_of(form))
-    names = await site.identity.names(site.memberships.administrators(reader.business_id))
-    return await show(request, reader, "asked.html", names=names)
+    """Refresh integration data. Lists that were read a moment ago are fresh enough."""
+    note = "asked"
+    try:
+        await site.syncs.refresh(manager.speaker, connection_id, key=key_of(form))
+    except RequestRefused as refused:
+        if refused.code != "cooling_down":
+            raise
+        note = "fresh"
+    return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?lists={note}", 303)

@@ -1,4 +1,4 @@
-"""`/r/{token}`: a reconnect link. Reading it changes nothing, so that mail scanners cannot spend it."""
+"""Pages for browsers that need not be signed in: a reconnect link, and a login that came back to nowhere."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -6,17 +6,19 @@ from starlette.responses import Response
 from web_svc import answers
 from web_svc.api.pages import bare_page, leave_for
 from web_svc.api.site import TheSite, check_form, form_token, key_of
-from web_svc.clients import LINK_HOLDER, RequestRefused
+from web_svc.clients import RequestRefused
+from web_svc.domain.attempts import message_of
 from web_svc.wording import say
 
 router = APIRouter()
 
 VISITOR_COOKIE = "visitor"
-NO_SUCH_LINK = {"not_found", "unknown_link"}
+STATUS = {"valid": 200, "repaired": 200, "used": 410, "expired": 410, "unknown": 404}
 
 
 @router.get("/r/{token}")
 async def look(request: Request, site: TheSite, token: str) -> Response:
+    """What a reconnect link leads to. Reading changes nothing, so that mail scanners cannot spend it."""
     visitor = request.cookies.get(site.cookie(VISITOR_COOKIE)) or site.new_secret()
     answer = await _page(request, site, token, visitor)
     answer.set_cookie(
@@ -37,27 +39,29 @@ async def use(request: Request, site: TheSite, token: str) -> Response:
         start_url = await site.connections.consume_link(token, key=key_of(form))
     except RequestRefused:
         return await _page(request, site, token, visitor)
-    names = await site.connections.provider_names(LINK_HOLDER)
-    return leave_for(request, start_url, provider_name=names.get(link.provider, link.provider))
+    return leave_for(request, start_url, provider_name=link.provider_name)
+
+
+@router.get("/connect/problem")
+async def login_came_back_to_nowhere(request: Request, code: str = "") -> Response:
+    """Where connection-svc sends a callback that belongs to no login of this browser."""
+    message = say(message_of(code), provider="The accounting software")
+    return bare_page(request, "came_back.html", message=message, code=code, correlation_id=request.state.request_id)
 
 
 async def _page(request: Request, site: TheSite, token: str, visitor: str) -> Response:
     try:
         link = await site.connections.link(token)
     except RequestRefused as refused:
-        if refused.code not in NO_SUCH_LINK:
+        if refused.code != "not_found":
             raise
-        link = answers.ReconnectLink(state="unknown", provider="", organisation_masked="")
-    names = await site.connections.provider_names(LINK_HOLDER)
-    name = names.get(link.provider, link.provider)
-    message = say(f"link.{link.state}", provider=name, organisation=link.organisation_masked)
-    status = 200 if link.state == "valid" else 404 if link.state == "unknown" else 410
+        link = answers.ReconnectLink(state="unknown", provider_name="", organisation_masked="")
     return bare_page(
         request,
         "link.html",
-        status=status,
+        status=STATUS[link.state],
         state=link.state,
-        provider_name=name,
-        message=message,
+        provider_name=link.provider_name,
+        message=say(f"link.{link.state}", provider=link.provider_name, organisation=link.organisation_masked),
         form_token=form_token(visitor),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -30,15 +31,19 @@ STATIC = Path(__file__).parent.parent / "static"
 
 @dataclass(frozen=True)
 class ShownBanner:
-    """The banner with its words; `href` is where its one action leads, if this reader has one."""
+    """The banner with its words, and its one action if this reader has one."""
 
     tone: str
     text: Markup
-    connection_id: str
     more: int
-    href: str | None
-    action: str | None
-    asks_admin: bool
+    action: "Action | None"
+
+
+@dataclass(frozen=True)
+class Action:
+    label: str
+    href: str
+    kind: str = "go"
 
 
 @dataclass(frozen=True)
@@ -164,10 +169,10 @@ def _page(request: Request, reader: Reader | None = None) -> Page:
 
 async def shell_of(request: Request, reader: Reader) -> Page:
     site = site_of(request)
-    names, banner = await asyncio.gather(site.identity.names([reader.user_id]), banner_for(site, reader))
+    people, banner = await asyncio.gather(site.identity.people([reader.user_id]), banner_for(site, reader))
     return replace(
         _page(request, reader),
-        name=names[0],
+        name=people[0].name,
         businesses=tuple(membership.business_id for membership in site.memberships.of(reader.user_id)),
         banner=banner,
     )
@@ -281,32 +286,43 @@ async def _banner(site: Site, reader: Reader) -> ShownBanner | None:
         return None
     chosen = all_shown[banner.connection_id]
     held = await site.items.held(reader.speaker, chosen.id) if chosen.standing.needs_a_login else None
-    return _worded(reader, chosen, more=banner.more, waiting=held.waiting if held else 0)
+    return ShownBanner(
+        tone=TONES[chosen.standing],
+        text=_banner_text(chosen, manages=reader.manages, waiting=held.waiting if held else 0),
+        more=banner.more,
+        action=await _banner_action(site, reader, chosen),
+    )
 
 
 TONES = {Standing.EXPIRED: "bad", Standing.REVOKED: "bad", Standing.DEGRADED: "info", Standing.EXPIRING: "warn"}
 
 
-def _worded(reader: Reader, chosen: ShownConnection, *, more: int, waiting: int) -> ShownBanner:
+def _banner_text(chosen: ShownConnection, *, manages: bool, waiting: int) -> Markup:
     standing, connection = chosen.standing, chosen.connection
-    asks_admin = standing.needs_a_login and not reader.manages
-    base, leads_to_login = f"/b/{reader.business_id}", reader.manages and standing is not Standing.DEGRADED
+    message_id = "banner.ask_admin" if standing.needs_a_login and not manages else f"banner.{standing}"
     on = connection.ended_at if standing is Standing.REVOKED else connection.consent_expires_at
-    return ShownBanner(
-        tone=TONES[standing],
-        text=say(
-            "banner.ask_admin" if asks_admin else f"banner.{standing}",
-            provider=chosen.provider_name,
-            date=_day(on) if on else "",
-            n=waiting,
-        ),
-        connection_id=chosen.id,
-        more=more,
-        href=f"{base}/settings/connections/{chosen.id}/reconnect?from=inbox" if leads_to_login else None,
-        action=_action(standing) if leads_to_login else None,
-        asks_admin=asks_admin,
-    )
+    return say(message_id, provider=chosen.provider_name, date=_day(on) if on else "", n=waiting)
 
 
-def _action(standing: Standing) -> str:
-    return "Reconnect now" if standing is Standing.EXPIRING else "Reconnect"
+async def _banner_action(site: Site, reader: Reader, chosen: ShownConnection) -> Action | None:
+    """Nobody can do anything about a provider in trouble, and members about nothing but to ask."""
+    standing = chosen.standing
+    if standing is Standing.DEGRADED:
+        return None
+    if reader.manages:
+        label = "Reconnect now" if standing is Standing.EXPIRING else "Reconnect"
+        return Action(label, f"/b/{reader.business_id}/settings/connections/{chosen.id}/reconnect?from=inbox")
+    ask = await ask_administrators(site, reader, chosen.provider_name)
+    return Action(say("banner.ask_admin.action"), ask, kind="outline") if ask else None
+
+
+async def ask_administrators(site: Site, reader: Reader, provider_name: str) -> str | None:
+    """A letter to the administrators, to be sent by the reader; None when nobody can be written to."""
+    administrators = await site.identity.people(site.memberships.administrators(reader.business_id))
+    addresses = ",".join(person.email for person in administrators if person.email)
+    settings = f"{site.public_url}/b/{reader.business_id}/settings/connections"
+    letter = {
+        "subject": say("forbidden.subject", provider=provider_name).unescape(),
+        "body": say("forbidden.letter", provider=provider_name, url=settings).unescape(),
+    }
+    return f"mailto:{addresses}?{urlencode(letter, quote_via=quote)}" if addresses else None

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from web_svc.api.pages import bare_page, show
+from web_svc.api.pages import ask_administrators, bare_page, show
 from web_svc.api.signin import sign_in_address
 from web_svc.api.site import FormTooOld, ManagersOnly, NoBusiness, NothingHere, SignInNeeded, site_of
 from web_svc.clients import RequestRefused, ServiceUnavailable
@@ -114,10 +114,15 @@ async def _managers_only(request: Request, error: Exception) -> Response:
     """Who may do it, and a way to ask them."""
     assert isinstance(error, ManagersOnly)
     site, reader = site_of(request), error.reader
-    names = await site.identity.names(site.memberships.administrators(reader.business_id))
-    connections = await site.connections.all(reader.speaker)
-    broken = [c.connection_id for c in connections if c.lifecycle in {"expired", "revoked"}]
-    return await show(request, reader, "managers_only.html", status=403, names=names, broken=next(iter(broken), None))
+    administrators = await site.identity.people(site.memberships.administrators(reader.business_id))
+    return await show(
+        request,
+        reader,
+        "managers_only.html",
+        status=403,
+        names=[person.name for person in administrators],
+        ask_href=await ask_administrators(site, reader, "your accounting software"),
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -98,7 +99,7 @@ async def done(
         shown=view,
         rules=rules,
         lists_updated=view.synced.is_newer_than(view.connection.connected_at),
-        resume=_resume(view.held),
+        resume=_resume(view.held, since=view.connection.connected_at),
         finish_href=_home(manager, connection_id, came_from),
     )
 
@@ -114,23 +115,24 @@ class Resume:
     bad: int
 
 
-def _resume(held: answers.Held) -> Resume | None:
-    """None when nothing waited."""
+def _resume(held: answers.Held, *, since: datetime | None) -> Resume | None:
+    """None when nothing waited for the login of that moment."""
     release = held.release
-    if release is None or release.total == 0:
+    has_begun = release is not None and (since is None or release.started_at >= since)
+    total, published, failed = (
+        (release.total, release.published, release.failed) if release and has_begun else (held.waiting, 0, 0)
+    )
+    if total == 0:
         return None
-    facts = {"total": release.total, "published": release.published, "failed": release.failed}
-    message_id = resume_message(**facts)
-    text = say(message_id, total=release.total, done=release.published, ok=release.published, bad=release.failed)
+    message_id = resume_message(total=total, published=published, failed=failed)
+    text = say(message_id, total=total, done=published, ok=published, bad=failed)
     tone = {"done.resume": "info", "done.resume.all": "ok"}.get(message_id, "warn")
-    return Resume(text, tone, release.published, release.total, release.failed)
+    return Resume(text, tone, published, total, failed)
 
 
 async def _ask(request: Request, manager: Reader, journey: answers.Attempt, *, refused: str | None = None) -> Response:
     """The choice among the organisations that this login may open; the expected one is chosen already."""
     names = await site_of(request).connections.provider_names(manager.speaker)
-    free = [each for each in journey.organisations if not each.taken]
-    expected = [each.id for each in free if each.expected]
     return await show(
         request,
         manager,
@@ -138,10 +140,17 @@ async def _ask(request: Request, manager: Reader, journey: answers.Attempt, *, r
         status=409 if refused else 200,
         attempt=journey,
         provider_name=names.get(journey.provider, journey.provider),
-        preselected=next(iter(expected or [each.id for each in free if len(free) == 1]), None),
+        preselected=_preselected(journey),
         mismatch=await _mismatch(request, manager, journey, refused),
         again_href=_again(manager, journey),
     )
+
+
+def _preselected(journey: answers.Attempt) -> str | None:
+    """The expected organisation; of a first connect the only one there is."""
+    free = [each for each in journey.organisations if not each.taken]
+    likely = [each.id for each in free if each.expected or (journey.intent == "connect" and len(free) == 1)]
+    return next(iter(likely), None)
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,9 @@ async def _went_wrong(request: Request, manager: Reader, journey: answers.Attemp
         request,
         manager,
         "attempt_problem.html",
-        message=say(message_of(journey.state, journey.problem), provider=names.get(journey.provider, journey.provider)),
+        message=say(
+            message_of(journey.problem, state=journey.state), provider=names.get(journey.provider, journey.provider)
+        ),
         code=journey.problem or journey.state,
         correlation_id=request.state.request_id,
         again_href=_again(manager, journey),

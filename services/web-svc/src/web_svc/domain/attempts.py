@@ -5,17 +5,18 @@ _MESSAGES = {
     "timed_out": "auth.timeout",
     "state_unknown": "auth.state",
     "state_used": "auth.state",
-    "foreign_browser": "auth.state",
+    "foreign_browser": "auth.browser",
     "scope_missing": "auth.scope",
 }
 
 
-def message_of(state: str, problem: str | None) -> str:
+_STATES = {"timed_out": "auth.timeout", "cancelled": "auth.denied", "started": "auth.state"}
+
+
+def message_of(problem: str | None, *, state: str | None = None) -> str:
     """The id of the sentence. A code that this release does not know is the provider's trouble."""
-    if state in {"timed_out", "cancelled"} and problem is None:
-        return "auth.timeout"
-    if state == "started":
-        return _MESSAGES.get(problem or "state_unknown", "auth.provider_down")
+    if problem is None and state in _STATES:
+        return _STATES[state]
     return _MESSAGES.get(problem or "", "auth.provider_down")
 
 

@@ -1,0 +1,174 @@
+"""Business settings > Connections > Manage, and who may see them."""
+
+from datetime import timedelta
+
+import pytest
+from build_web_svc import ANNA, BEN, CARLA, NOW, XERO, World, connection, expired, problem, signed_in
+
+SETTINGS = "/b/biz_demo/settings"
+CONNECTIONS = f"{SETTINGS}/connections"
+MANAGE = f"{CONNECTIONS}/{XERO}"
+
+
+@pytest.mark.parametrize("user_id", [ANNA, CARLA])
+async def test_the_path_to_reconnect_has_the_words_people_were_told(world: World, user_id: str) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    inbox = await (await signed_in(world, user_id)).open("/b/biz_demo/inbox")
+    settings = await inbox.follow("Business settings")
+    assert settings.heading == "Business settings"
+    connections = await settings.follow("Connections")
+    assert connections.heading == "Connections"
+    manage = await connections.follow("Manage")
+    assert manage.heading == "Xero"
+    before = await manage.follow("Reconnect")
+    assert before.heading == "Reconnect to Demo Trading Ltd"
+
+
+@pytest.mark.parametrize(
+    "path", [SETTINGS, CONNECTIONS, MANAGE, f"{MANAGE}/reconnect", f"{CONNECTIONS}/new/xero", f"{MANAGE}/done"]
+)
+async def test_who_does_not_manage_connections_is_told_whom_to_ask(world: World, path: str) -> None:
+    page = await (await signed_in(world, BEN)).open(path)
+    assert (page.status, page.heading) == (403, "For administrators")
+    assert "Only administrators can manage connections. Your administrators: Anna Berg." in page.text
+    assert page.href("Ask an admin").startswith("mailto:anna@demo.example?")
+    assert "Business settings" not in page.labels("a")
+
+
+async def test_the_card_of_connections_carries_the_worst_pill(world: World) -> None:
+    world.connection_service.connections = {"con_2": connection(connection_id="con_2"), XERO: expired()}
+    page = await (await signed_in(world)).open(SETTINGS)
+    assert page.labels(".card-link .pill") == ["Expired"]
+
+
+async def test_without_a_connection_there_is_one_thing_to_do(world: World) -> None:
+    world.connection_service.connections = {}
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert "No accounting software connected yet." in page.text
+    assert page.href("Connect software") == "#available"
+    assert page.labels("#available h3") == ["Xero", "QuickBooks Online"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pill"),
+    [
+        ({}, "Connected"),
+        ({"consent_expires_at": (NOW + timedelta(days=6)).isoformat()}, "Expires in 6 days"),
+        ({"consent_expires_at": (NOW + timedelta(hours=5)).isoformat()}, "Expires in 1 day"),
+        ({"lifecycle": "expired"}, "Expired"),
+        ({"lifecycle": "revoked"}, "Access removed"),
+        ({"lifecycle": "pending", "organisation_name": None}, "Finish connecting"),
+    ],
+)
+async def test_a_connections_state_is_said_in_words(world: World, changes: dict[str, str], pill: str) -> None:
+    world.connection_service.connections = {XERO: connection(**changes)}
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert page.labels("#connections .pill") == [pill]
+
+
+async def test_lists_on_their_way_are_shown_as_such(world: World) -> None:
+    world.sync_service.status["open_sync_id"] = "syn_2"
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert page.labels("#connections .pill") == ["Updating lists…"]
+
+
+async def test_software_that_is_connected_is_not_offered_again(world: World) -> None:
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert page.labels("#available h3") == ["QuickBooks Online"]
+
+
+async def test_ended_connections_stand_apart(world: World) -> None:
+    world.connection_service.connections["con_old"] = connection(connection_id="con_old", lifecycle="disconnected")
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert page.labels("#connections .pill") == ["Connected"]
+    assert page.labels("details .pill") == ["Disconnected"]
+
+
+async def test_a_connection_the_other_services_have_not_heard_of_yet_is_shown_all_the_same(world: World) -> None:
+    world.publish_service.held = problem(404, "connection_unknown")
+    world.sync_service.status = problem(404, "not_found")
+    page = await (await signed_in(world)).open(MANAGE)
+    assert page.status == 200
+    assert "Lists updated Not yet Waiting to publish 0 items" in page.text
+
+
+async def test_manage_shows_facts_settings_and_what_happened(world: World) -> None:
+    at = (NOW - timedelta(days=200)).isoformat()
+    world.connection_service.history = [
+        {"at": NOW.isoformat(), "what": "expired", "by": "connection-svc", "detail": "reason: consent_lapsed"},
+        {"at": at, "what": "connected", "by": ANNA, "detail": "channel: web"},
+        {"at": at, "what": "something_of_next_year", "by": "connection-svc", "detail": None},
+    ]
+    page = await (await signed_in(world)).open(MANAGE)
+    assert "Expires on 4 May 2027" in page.text
+    assert "Automation rules 7" in page.text
+    assert "Warn me when creating a new supplier On" in page.text
+    assert page.labels(".timeline .what") == ["Expired", "Connected", "Something of next year"]
+    assert page.labels(".timeline .about") == [
+        "20 Nov 2026, 09:30 UTC · reason: consent lapsed",
+        "4 May 2026, 09:30 UTC · by Anna Berg · channel: web",
+        "4 May 2026, 09:30 UTC",
+    ]
+
+
+async def test_an_expired_connection_is_explained_and_its_reconnect_is_green(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    world.connection_service.explanation = {"why": "The yearly consent ended.", "next": "Log in again."}
+    page = await (await signed_in(world)).open(MANAGE)
+    assert "The yearly consent ended. Log in again." in page.text
+    assert [each["data-kind"] for each in page.soup.select("#connection a.btn")] == ["go"]
+
+
+async def test_a_connection_that_works_can_be_reconnected_but_does_not_shout(world: World) -> None:
+    page = await (await signed_in(world)).open(MANAGE)
+    reconnect = page.soup.select_one("#connection a.btn")
+    assert (reconnect.text.strip(), reconnect.get("data-variant")) == ("Reconnect", "outline")
+
+
+async def test_a_disconnected_connection_offers_no_reconnect(world: World) -> None:
+    world.connection_service.connections = {XERO: connection(lifecycle="disconnected")}
+    page = await (await signed_in(world)).open(MANAGE)
+    assert "Reconnect" not in page.labels("a, button")
+
+
+async def test_integration_data_is_refreshed_on_request(world: World) -> None:
+    manage = await (await signed_in(world)).open(MANAGE)
+    sent = await manage.press("Refresh integration data")
+    assert sent.leads_to == f"{MANAGE}?lists=asked"
+    assert "Your lists are being refreshed." in (await manage.browser.open(sent.leads_to)).text
+
+
+async def test_lists_that_were_read_a_moment_ago_are_not_read_again(world: World) -> None:
+    world.sync_service.refresh_answer = problem(429, "cooling_down")
+    manage = await (await signed_in(world)).open(MANAGE)
+    sent = await manage.press("Refresh integration data")
+    assert "refreshed a moment ago" in (await manage.browser.open(sent.leads_to)).text
+
+
+async def test_connect_leaves_for_the_providers_login_and_says_where_to_come_back(world: World) -> None:
+    world.connection_service.connections = {}
+    connections = await (await signed_in(world)).open(CONNECTIONS)
+    before = await connections.follow("Connect")
+    assert before.heading == "Connect Xero"
+    leaving = await before.press("Connect software")
+    assert leaving.answer.headers["refresh"] == f"0; url={world.connection_service.start_url}"
+    assert leaving.href("Continue to Xero") == world.connection_service.start_url
+    assert world.connection_service.calls[0].body == {
+        "provider": "xero",
+        "intent": "connect",
+        "connection_id": None,
+        "channel": "web",
+        "return_to": "http://localhost:8000/b/biz_demo/settings/connections/new/organisation",
+    }
+
+
+async def test_connecting_again_finishes_what_was_begun(world: World) -> None:
+    world.connection_service.connections = {XERO: connection(lifecycle="pending", organisation_name=None)}
+    connections = await (await signed_in(world)).open(CONNECTIONS)
+    await (await connections.follow("Connect")).press("Connect software")
+    assert world.connection_service.calls[0].body["connection_id"] == XERO
+
+
+async def test_unknown_software_has_no_page(world: World) -> None:
+    page = await (await signed_in(world)).open(f"{CONNECTIONS}/new/abacus")
+    assert (page.status, page.heading) == (404, "Nothing here")

@@ -1,0 +1,195 @@
+"""Before you go, back with an organisation, and the confirmation."""
+
+from datetime import timedelta
+
+import pytest
+from build_web_svc import NOW, XERO, World, attempt, connection, expired, organisation, release, signed_in
+
+BASE = f"/b/biz_demo/settings/connections/{XERO}"
+CHOICE = f"{BASE}/organisation?attempt=att_1"
+
+
+def came_back(world: World, *organisations: dict[str, object], **changes: object) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    world.connection_service.attempts = {"att_1": attempt(*organisations, **changes)}
+
+
+async def test_before_you_go_promises_what_stays(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    page = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    assert "Your settings and automation rules stay exactly as they are." in page.text
+    assert page.href("Cancel") == BASE
+    leaving = await page.press("Continue to Xero")
+    assert leaving.heading == "Opening Xero…"
+    call = world.connection_service.calls[0]
+    assert call.body["return_to"] == f"http://localhost:8000{BASE}/organisation"
+    assert (call.body["intent"], call.body["connection_id"], call.by.role) == ("reconnect", XERO, "admin")
+
+
+async def test_who_came_from_the_inbox_goes_back_there(world: World) -> None:
+    came_back(world, organisation())
+    before = await (await signed_in(world)).open(f"{BASE}/reconnect?from=inbox")
+    await before.press("Continue to Xero")
+    assert world.connection_service.calls[0].body["return_to"].endswith("/organisation?from=inbox")
+    choice = await before.browser.open(f"{BASE}/organisation?from=inbox&attempt=att_1")
+    done = await before.browser.open((await choice.press("Next")).leads_to)
+    assert done.href("Finish") == "/b/biz_demo/inbox"
+
+
+async def test_a_made_up_origin_is_not_carried_along(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    before = await (await signed_in(world)).open(f"{BASE}/reconnect?from=https://evil.example")
+    await before.press("Continue to Xero")
+    assert world.connection_service.calls[0].body["return_to"].endswith("/organisation")
+
+
+async def test_the_expected_organisation_is_chosen_already(world: World) -> None:
+    came_back(world, organisation(), organisation("Other Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.heading == "Choose an organisation"
+    assert [each["value"] for each in page.soup.select("input[checked]")] == ["org-demotradingltd"]
+    assert "Demo Trading Ltd GB, GBP …ingltd Currently connected" in page.text
+
+
+async def test_next_confirms_the_organisation_and_leads_to_the_confirmation(world: World) -> None:
+    came_back(world, organisation())
+    sent = await (await (await signed_in(world)).open(CHOICE)).press("Next")
+    assert (sent.status, sent.leads_to) == (303, f"{BASE}/done")
+    assert world.connection_service.calls[0].body == {"organisation_id": "org-demotradingltd"}
+
+
+async def test_a_first_connect_learns_its_connection_from_the_attempt(world: World) -> None:
+    world.connection_service.attempts = {"att_1": attempt(organisation(expected=False), intent="connect")}
+    browser = await signed_in(world)
+    page = await browser.open("/b/biz_demo/settings/connections/new/organisation?attempt=att_1")
+    assert [each["value"] for each in page.soup.select("input[checked]")] == ["org-demotradingltd"]
+    assert (await page.press("Next")).leads_to == f"{BASE}/done"
+
+
+async def test_a_first_connect_among_several_is_the_persons_choice(world: World) -> None:
+    came_back(world, organisation(expected=False), organisation("Other Org Ltd"), intent="connect")
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.soup.select("input[checked]") == []
+
+
+async def test_an_organisation_in_use_elsewhere_cannot_be_chosen(world: World) -> None:
+    came_back(world, organisation(), organisation("Other Org Ltd", taken=True))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert [each["value"] for each in page.soup.select("input[disabled]")] == ["org-otherorgltd"]
+    assert "Other Org Ltd is already connected to another account here." in page.text
+
+
+async def test_a_login_that_brought_another_organisation_activates_nothing(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert "This connection belongs to Demo Trading Ltd . You logged in to Other Org Ltd ." in page.text
+    assert page.href("Log in to Demo Trading Ltd") == f"{BASE}/reconnect"
+    assert "Next" not in page.labels("button")
+
+
+async def test_choosing_another_organisation_than_the_connections_is_refused_in_words(world: World) -> None:
+    came_back(world, organisation(), organisation("Other Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    refused = await page.press("Next", organisation_id="org-otherorgltd")
+    assert refused.status == 409
+    assert "That is a different organisation" in refused.text
+    assert world.connection_service.attempts["att_1"]["state"] == "returned"
+
+
+async def test_a_login_without_any_organisation_says_which_role_is_needed(world: World) -> None:
+    came_back(world)
+    page = await (await signed_in(world)).open(CHOICE)
+    assert "This Xero login has no organisation you can connect." in page.text
+    assert page.href("Try again") == f"{BASE}/reconnect"
+
+
+async def test_the_page_opened_again_after_it_worked_leads_to_the_confirmation(world: World) -> None:
+    came_back(world, state="activated")
+    assert (await (await signed_in(world)).open(CHOICE)).leads_to == f"{BASE}/done"
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "words"),
+    [
+        ("failed", "denied", "Access was not granted. Nothing has changed."),
+        ("failed", "provider_error", "Xero could not complete the login just now. Your connection is unchanged."),
+        ("failed", "scope_missing", "Xero did not grant everything we need."),
+        ("timed_out", "timed_out", "The login took too long and was cancelled"),
+        ("timed_out", None, "The login took too long and was cancelled"),
+        ("started", None, "This page was opened from an old or copied link."),
+        ("failed", "a_code_of_next_year", "Xero could not complete the login just now."),
+    ],
+)
+async def test_a_login_that_did_not_work_says_why_and_where_to_start_again(
+    world: World, state: str, code: str | None, words: str
+) -> None:
+    came_back(world, state=state, problem=code)
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.heading == "The login did not work"
+    assert words in page.text
+    assert page.href("Try again") == f"{BASE}/reconnect"
+    assert page.answer.headers["x-request-id"] in page.text
+
+
+def reconnected(world: World) -> None:
+    began, ends = NOW - timedelta(minutes=1), NOW + timedelta(days=365)
+    works = connection(connected_at=began.isoformat(), consent_expires_at=ends.isoformat())
+    world.connection_service.connections = {XERO: works}
+
+
+async def test_the_confirmation_says_what_was_kept_and_when_the_next_login_is_due(world: World) -> None:
+    reconnected(world)
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert page.heading == "Connected to Demo Trading Ltd"
+    assert "Next reconnection due 20 November 2027." in page.text
+    assert page.labels(".checks li") == ["Settings kept", "7 rules kept", "Lists updating…"]
+    assert page.href("Finish") == BASE
+
+
+async def test_lists_read_after_the_login_are_told_as_updated(world: World) -> None:
+    reconnected(world)
+    world.sync_service.status["completed_at"] = NOW.isoformat()
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert "Lists updated" in page.labels(".checks li")
+
+
+async def test_lists_that_could_not_be_read_are_told_without_alarm(world: World) -> None:
+    reconnected(world)
+    world.sync_service.status["latest_run"] = {"code": "provider_unavailable"}
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert "Connected. Lists could not be updated yet, we will retry by ourselves." in page.labels(".checks li")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "Publishing 3 of 12 waiting items…"),
+        ({"published": 12}, "All 12 waiting items are published."),
+        ({"total": 1, "published": 1}, "The waiting item is published."),
+        (
+            {"published": 10, "failed": 2},
+            "10 published, 2 need your attention. See items that still need attention (2)",
+        ),
+    ],
+)
+async def test_the_live_line_tells_how_far_the_waiting_items_are(
+    world: World, changes: dict[str, int], words: str
+) -> None:
+    reconnected(world)
+    world.publish_service.held = {"waiting": 9, "release": release(**changes)}
+    page = await (await signed_in(world)).open(f"{BASE}/done?part=progress")
+    assert page.labels(".resume") == [words]
+
+
+async def test_before_the_release_begins_all_that_waits_is_counted(world: World) -> None:
+    reconnected(world)
+    last_year = (NOW - timedelta(days=365)).isoformat()
+    world.publish_service.held = {"waiting": 40, "release": release(started_at=last_year)}
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert page.labels(".resume") == ["Publishing 0 of 40 waiting items…"]
+
+
+async def test_where_nothing_waited_there_is_no_live_line(world: World) -> None:
+    reconnected(world)
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert page.labels(".resume") == []
