@@ -93,7 +93,9 @@ async def test_a_redirect_is_refused() -> None:
     assert await refusal(a_network(302, location="http://169.254.169.254/")) == "document_forbidden"
 
 
-@pytest.mark.parametrize("url", ["ftp://files.example/1.pdf", "file:///etc/passwd", "http://", "http://files.example:port/"])
+@pytest.mark.parametrize(
+    "url", ["ftp://files.example/1.pdf", "file:///etc/passwd", "http://", "http://files.example:port/"]
+)
 async def test_what_is_no_web_address_is_refused(url: str) -> None:
     assert await refusal(a_network(), url) == "document_forbidden"
 
