@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from chassis.migrations import migrate
+from chassis.migrations import MigrationRefused, migrate
 from relink_contracts.topics import load
 
 from devstack.clock import StackClock
@@ -124,7 +124,11 @@ class Stack:
     async def _prepare_database(self, service: str) -> None:
         package = package_of(service)
         await ensure_database(self._postgres().url(), package, self.secrets.text(f"{service} database password"))
-        await migrate(self._environments().database_url(service), package)
+        try:
+            await migrate(self._environments().database_url(service), package)
+        except MigrationRefused as refused:
+            how = "to begin with empty databases: python -m devstack reset"
+            raise DevstackError(f"the database of {service} cannot be migrated: {refused}; {how}") from refused
 
     def _up_kafka(self) -> None:
         self.start("kafka")
