@@ -1,6 +1,12 @@
-"""Bills as clients write them, valid by default."""
+"""Bills as clients write them, and a call as a handler sees it, valid by default."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from simulator.calls import Call
 from simulator.testing import Api
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
 def a_supplier(api: Api) -> dict:
@@ -35,3 +41,22 @@ def a_quickbooks_bill(**changes) -> dict:
         "Line": [line],
     }
     return {**bill, **changes}
+
+
+def a_call(**changes) -> Call:
+    call = Call(
+        provider="xero",
+        method="PUT",
+        path="/xero/api.xro/2.0/Invoices",
+        parts={},
+        query={},
+        query_text="",
+        headers={},
+        body=b"{}",
+        base_url="http://localhost",
+        organisation="an-organisation",
+        in_flight=1,
+        now=NOON,
+        system_now=NOON,
+    )
+    return replace(call, **changes)
