@@ -70,9 +70,10 @@ async def test_a_refusal_names_the_problem_and_keeps_xeros_sentence(message: str
     assert (problem.code, problem.field, problem.message) == (code, field, message)
 
 
-async def test_a_refusal_may_come_with_status_200() -> None:
+@pytest.mark.parametrize("mark", [{"HasErrors": True}, {"StatusAttributeString": "ERROR"}])
+async def test_a_refusal_may_come_with_status_200(mark: dict[str, Any]) -> None:
     errors = [{"Message": "Account code '999' is not a valid code for this document."}]
-    refused = an_invoice(HasErrors=True, StatusAttributeString="ERROR", ValidationErrors=errors)
+    refused = an_invoice(ValidationErrors=errors, **mark)
     with pytest.raises(Refused, match="category_missing"):
         await Practice(Invoices=invoices(refused)).xero.create_bill(ACCESS, a_bill(), "key", soon())
 
@@ -95,8 +96,9 @@ async def test_a_missing_scope_is_a_missing_permission_with_either_status(status
         await read(Practice(Organisation=gateway(status, "AuthorizationUnsuccessful")), ListName.ORGANISATION)
 
 
-async def test_an_organisation_is_gone_only_when_the_list_of_connections_no_longer_names_it() -> None:
-    practice = Practice(Organisation=gateway(403, "AuthenticationUnsuccessful"), connections=ok([]))
+@pytest.mark.parametrize("others", [[], [{"id": "c-2", "tenantId": "another", "tenantType": "ORGANISATION"}]])
+async def test_an_organisation_is_gone_only_when_the_list_of_connections_no_longer_names_it(others: list[Any]) -> None:
+    practice = Practice(Organisation=gateway(403, "AuthenticationUnsuccessful"), connections=ok(others))
     with pytest.raises(OrganisationGone, match=TENANT):
         await read(practice, ListName.ORGANISATION)
 
