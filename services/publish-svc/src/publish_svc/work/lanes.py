@@ -7,6 +7,7 @@ from chassis import leases
 from chassis.leases import Lease, LeaseLost
 from chassis.run import Loop
 
+from publish_svc import metrics
 from publish_svc.clients import ConnectionsUnavailable
 from publish_svc.domain.connections import ConnectionPicture
 from publish_svc.domain.lane import LookUp, Publish, Recover, Rest, Step, next_step
@@ -63,6 +64,7 @@ async def _step_under_lease(tools: Tools, connection: ConnectionPicture, step: S
         await _leave_alone(tools, connection)
         return False
     except LeaseLost as lost:
+        metrics.lanes_lost.inc()
         _log.warning("lane.taken_over", connection_id=connection.id, error=str(lost))
     finally:
         await leases.release(tools.database, lease)

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import structlog
 from chassis import leases, outbox
 from chassis.database import Tx
 from chassis.leases import Lease
 
-from publish_svc import outgoing
+from publish_svc import metrics, outgoing
 from publish_svc.domain.items import Item, ItemStatus
-from publish_svc.domain.lane import Moment, Result, outcome_of, publication_after, take_result
+from publish_svc.domain.lane import Found, Moment, NotFound, Result, outcome_of, publication_after, take_result
 from publish_svc.domain.ledger import Attempt
 from publish_svc.store import connections, items, ledger
 from publish_svc.work.tools import Tools
+
+_log = structlog.get_logger(__name__)
 
 
 async def record(tools: Tools, lease: Lease, item: Item, result: Result) -> None:
@@ -38,6 +41,15 @@ async def record(tools: Tools, lease: Lease, item: Item, result: Result) -> None
             intended = await ledger.publication(tx, current)
             await ledger.save_publication(tx, publication_after(intended, result))
         await outbox.add(tx, *outgoing.attempt_ended(settled, result, at=at.now))
+    _count(current, result)
+    _log.info("item.settled", item_id=item.id, result=type(result).__name__, status=settled.item.status.value)
+
+
+def _count(item: Item, result: Result) -> None:
+    if item.status is not ItemStatus.UNCERTAIN:
+        metrics.attempts.labels(outcome_of(result)[0].value).inc()
+    elif isinstance(result, Found | NotFound):
+        metrics.look_ups.labels("found" if isinstance(result, Found) else "not_found").inc()
 
 
 async def _note_attempt(tx: Tx, item: Item, lease: Lease, result: Result, at: Moment) -> None:
