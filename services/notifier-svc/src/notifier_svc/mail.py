@@ -56,6 +56,7 @@ class Mailer:
         message["Message-ID"] = f"<{notice.notice_id}@{parseaddr(self._sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Relink-Stage"] = notice.stage.value
+        message["X-Relink-Connection"] = notice.connection_id
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
         return message

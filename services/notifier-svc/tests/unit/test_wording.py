@@ -103,4 +103,5 @@ def test_a_mail_sent_again_is_byte_for_byte_the_same_but_for_its_boundary() -> N
     assert first.items() == again.items()
     assert first["Message-ID"] == "<ntc_1@product.example>"
     assert first["X-Relink-Stage"] == "expired"
+    assert first["X-Relink-Connection"] == a_notice().connection_id
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
