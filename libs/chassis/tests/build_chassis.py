@@ -56,7 +56,9 @@ def received(data: Any, sequence: int = 1, **changes: Any) -> Received[Any]:
 
 async def make_topic(kafka: str, name: str, *, partitions: int = 1, **configs: str) -> str:
     admin = AdminClient({"bootstrap.servers": kafka})
-    await asyncio.to_thread(admin.create_topics([TopicSpecification(name, partitions, 1, config=configs)])[name].result, 30)
+    await asyncio.to_thread(
+        admin.create_topics([TopicSpecification(name, partitions, 1, config=configs)])[name].result, 30
+    )
     return name
 
 

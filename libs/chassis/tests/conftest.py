@@ -11,7 +11,11 @@ from chassis.database import Database, Tx  # noqa: E402 - behind the path that i
 
 # Plain lines: structlog's own default draws each traceback with its variables, for seconds, in the event loop.
 structlog.configure(
-    processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
 )
 
 

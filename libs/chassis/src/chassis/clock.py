@@ -9,9 +9,7 @@ from typing import Protocol
 class Clock(Protocol):
     """Consent, schedules and reminders ask this one. Leases ask the database, tokens and back-off the system."""
 
-    def now(self) -> datetime:
-        """The moment, in UTC."""
-        ...
+    def now(self) -> datetime: ...
 
 
 class SystemClock:
@@ -27,10 +25,7 @@ class OffsetClock:
 
     def now(self) -> datetime:
         """Raises ValueError when the file holds anything but a number."""
-        try:
-            text = self._path.read_text()
-        except FileNotFoundError:
-            text = ""
+        text = self._path.read_text() if self._path.exists() else ""
         return datetime.now(UTC) + timedelta(seconds=float(text.strip() or 0))
 
 

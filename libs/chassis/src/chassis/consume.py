@@ -14,12 +14,13 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry import trace
 from relink_contracts import envelope
 from relink_contracts.envelope import EventData, KafkaRecord, Received, Undecodable, UnknownType
+from structlog.contextvars import bound_contextvars
 
 from chassis import inbox, metrics
 from chassis.clock import Clock, happens_within
@@ -29,36 +30,18 @@ from chassis.observe import links_to
 
 __all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
 
+# Longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
 _DRAIN_SECONDS: Final = 50
-"""Longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s)."""
-
 _SENT_BACK_SECONDS: Final = 5.0
+# Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log.
 _FETCH_BYTES: Final = 4_000_000
-"""Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log."""
-
-_SUBSCRIPTION: Final[dict[str, Any]] = {
-    "batch": True,
-    "max_records": 500,
-    "batch_timeout_ms": 50,
-    "ack_policy": AckPolicy.MANUAL,
-    "auto_offset_reset": "earliest",
-    "session_timeout_ms": 10_000,
-    "heartbeat_interval_ms": 1_000,
-    "rebalance_timeout_ms": 60_000,
-    "max_partition_fetch_bytes": _FETCH_BYTES,
-}
-_CONNECTION: Final[dict[str, Any]] = {
-    "consumer_only": True,
-    "allow_auto_create_topics": False,
-    "apply_types": False,
-    "graceful_timeout": 12.0,
-    "logger": logging.getLogger("faststream"),
-}
-
+_BATCHES: Final[dict[str, Any]] = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "no_reply": True}
+_MEMBER: Final = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 1_000, "rebalance_timeout_ms": 60_000}
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("chassis.consume")
 
 E = TypeVar("E", bound=EventData)
+Settle = Callable[[ConsumerRecord, Batch], Awaitable[Settled]]
 
 
 @dataclass(frozen=True)
@@ -122,7 +105,7 @@ class Consumer:
             await stopping.wait()
         finally:
             await asyncio.gather(*(group.stop() for group in self._groups))
-            await self._failures.close()
+            await self._failures.sender.close()
 
     async def is_ready(self) -> bool:
         """Whether it takes events: not before the states were read, not when stopped or long without the database."""
@@ -135,9 +118,9 @@ class Consumer:
             self._count(record, "unknown_type")
             return Settled.PASSED
         except Undecodable as problem:
-            return await self._failures.put_aside(record, problem.reason, problem)
+            return await self._failures.put_aside(record, batch, problem.reason, problem)
         except envelope.RecordTooLarge as problem:
-            return await self._failures.put_aside(record, "too_large", problem)
+            return await self._failures.put_aside(record, batch, "too_large", problem)
         return await self._failures.tried(lambda: self._handle(handlers, event, record), record, batch)
 
     def _read(self, record: ConsumerRecord) -> tuple[list[Handler], Received[EventData]]:
@@ -151,11 +134,9 @@ class Consumer:
         return handlers, envelope.read(parsed, handlers[0].event, received_at=self._clock.now())
 
     async def _handle(self, handlers: list[Handler], event: Received[EventData], record: ConsumerRecord) -> None:
-        links = links_to(record.headers)
-        with (
-            _tracer.start_as_current_span(event.type, kind=trace.SpanKind.CONSUMER, links=links),
-            structlog.contextvars.bound_contextvars(event=event.type, event_id=str(event.id), subject=event.subject),
-        ):
+        kind, links = trace.SpanKind.CONSUMER, links_to(record.headers)
+        about = {"event_type": event.type, "event_id": str(event.id), "subject": event.subject}
+        with _tracer.start_as_current_span(event.type, kind=kind, links=links), bound_contextvars(**about):
             async with self._room, self._database.transaction() as tx:
                 with metrics.handling_seconds.labels(self._service, event.type).time():
                     delivered = [await handler.deliver(event, tx, self._service) for handler in handlers]
@@ -168,18 +149,14 @@ class Consumer:
 class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
     """One consumer group and this process' part in it."""
 
-    def __init__(
-        self,
-        kafka: str,
-        group_id: str,
-        topics: Collection[str],
-        settle: Callable[[ConsumerRecord, Batch], Awaitable[Settled]],
-        failures: FailurePolicy,
-    ) -> None:
+    def __init__(self, kafka: str, group_id: str, topics: set[str], settle: Settle, failures: FailurePolicy) -> None:
         self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
         self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
-        self._broker = KafkaBroker(kafka, **_CONNECTION)
-        self._subscriber: Any = self._broker.subscriber(*topics, group_id=group_id, listener=self, **_SUBSCRIPTION)
+        clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
+        self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
+        begin: dict[str, Any] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
+        settings = {"group_id": group_id, "listener": self, "ack_policy": AckPolicy.MANUAL} | _BATCHES | _MEMBER | begin
+        self._subscriber: Any = self._broker.subscriber(*topics, **settings)
         self._subscriber(self._take, parser=_unread, decoder=_records)
 
     @property
@@ -204,11 +181,9 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._broker.stop()
 
     async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
-        """Nobody else gets a partition before our batch is settled and committed.
-
-        The subscriber's own lock is what tells: it is taken in the very tick in which records leave the client, where
-        "is my handler running" would miss a batch on its way. It is FastStream's inside: hence the pinned version.
-        """
+        # Nobody else gets a partition before our batch is settled and committed. The subscriber's own lock tells: it is
+        # taken in the very tick in which records leave the client, where "is my handler running" would miss a batch on
+        # its way. It is FastStream's inside: hence the pinned version.
         self._hurry.set()
         await self._subscriber.lock.wait_release(_DRAIN_SECONDS)
         if not self._subscriber.lock.empty:
@@ -221,16 +196,27 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def read_to_the_end(self, stopping: asyncio.Event) -> None:
         """Returns when the group, this process or another, has settled what stands in its topics now."""
-        numbers = {topic: self._consumer.partitions_for_topic(topic) or () for topic in self._topics}
-        partitions = [TopicPartition(topic, number) for topic in numbers for number in numbers[topic]]
-        begins, ends = [
-            await each(partitions) for each in (self._consumer.beginning_offsets, self._consumer.end_offsets)
-        ]
-        behind = {partition for partition in partitions if begins[partition] < ends[partition]}
-        while behind and not stopping.is_set():
-            behind = {partition for partition in behind if not await self._has_read(partition, ends[partition])}
-            await happens_within(stopping, 0.1)
-        _log.info("consumer.states_read", group=self.group_id, partitions=len(partitions))
+        ends: dict[TopicPartition, int] | None = None
+        while ends is None or ends:
+            try:
+                if ends is None:
+                    ends = await self._ends()
+                ends = {each: end for each, end in ends.items() if not await self._has_read(each, end)}
+            except KafkaError as error:
+                _log.warning("consumer.waiting", group=self.group_id, error=str(error))
+            if await happens_within(stopping, 0.1):
+                return
+        _log.info("consumer.states_read", group=self.group_id)
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        partitions = []
+        for topic in self._topics:
+            numbers = self._consumer.partitions_for_topic(topic)
+            if not numbers:
+                raise UnknownTopicOrPartitionError(topic)
+            partitions += [TopicPartition(topic, number) for number in numbers]
+        begins, ends = await self._consumer.beginning_offsets(partitions), await self._consumer.end_offsets(partitions)
+        return {each: ends[each] for each in partitions if begins[each] < ends[each]}
 
     async def _has_read(self, partition: TopicPartition, end: int) -> bool:
         if (await self._consumer.committed(partition) or 0) >= end:
@@ -302,10 +288,9 @@ async def tail(
     decode: Callable[[KafkaRecord], Received[EventData]],
     from_beginning_topics: Collection[str] = (),
 ) -> None:
-    """Tell `on_event` everything said on `topics` from now on, until cancelled.
+    """Tell `on_event` everything said on `topics` from now on (some: from their beginning), until cancelled.
 
-    Those in `from_beginning_topics` are read from their start. No group, no inbox, no dead letters: after a restart
-    what was said meanwhile is missed, and what cannot be read is passed over.
+    No group, no inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
     """
     consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, max_partition_fetch_bytes=_FETCH_BYTES)
     while True:
@@ -316,8 +301,8 @@ async def tail(
             _log.warning("tail.waiting", error=str(error))
             await asyncio.sleep(1)
     try:
-        from_now = [each for each in consumer.assignment() if each.topic not in from_beginning_topics]
-        await consumer.seek_to_beginning(*(consumer.assignment() - set(from_now)))
+        from_now = {each for each in consumer.assignment() if each.topic not in from_beginning_topics}
+        await consumer.seek_to_beginning(*(consumer.assignment() - from_now))
         await consumer.seek_to_end(*from_now)
         async for record in consumer:
             try:

@@ -1,6 +1,7 @@
 """The service's own PostgreSQL: one pool, and transactions that are opened where one can see them."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -12,20 +13,16 @@ from asyncpg.pool import PoolConnectionProxy
 Tx: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 """A connection, as handlers and stores get it: inside a transaction that somebody else commits."""
 
+# No statement takes longer: below the consumer's rebalance timeout less its waiting budget (see consume.py).
 COMMAND_SECONDS = 20.0
-"""No statement takes longer. Below the consumer's rebalance timeout less its waiting budget (see consume.py)."""
-
-_CONNECT_SECONDS = 10.0
-
 _OUTAGES = (
-    OSError,
-    TimeoutError,
+    OSError,  # refused, unknown host, timeout
     asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
+    asyncpg.OperatorInterventionError,  # shuts down, starts, statement cancelled
     asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
     asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.ReadOnlySQLTransactionError,  # has just become a replica
 )
 
 joining: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar("joining", default=None)
@@ -33,11 +30,7 @@ joining: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar("joinin
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database, and not what was asked of it, is the trouble: the same again may work later.
-
-    Connections lost or refused, timeouts, deadlocks, serialization conflicts, a server that shuts down, is full
-    or has just become a replica.
-    """
+    """Whether the database, and not what was asked of it, is the trouble: the same again may work later."""
     if isinstance(error, _OUTAGES):
         return True
     # asyncpg tells "this connection is closed" with the very class that also tells misuse, and only in words.
@@ -53,10 +46,8 @@ class Database:
     @classmethod
     async def connect(cls, url: str, *, max_size: int = 10) -> Self:
         """Opens no connection before one is needed: a server that is away now is like one that goes away later."""
-        pool = await asyncpg.create_pool(
-            url, min_size=0, max_size=max_size, command_timeout=COMMAND_SECONDS, timeout=_CONNECT_SECONDS
-        )
-        return cls(pool)
+        create = functools.partial(asyncpg.create_pool, command_timeout=COMMAND_SECONDS, timeout=10.0)
+        return cls(await create(url, min_size=0, max_size=max_size))
 
     @property
     def max_size(self) -> int:
@@ -81,7 +72,7 @@ class Database:
         try:
             async with asyncio.timeout(2):
                 await self._pool.fetchval("SELECT 1")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             return False
         return True
 

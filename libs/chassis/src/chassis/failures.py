@@ -19,24 +19,17 @@ from chassis.database import is_outage
 from chassis.kafka import Sender
 from chassis.observe import scrub
 
+# How long one batch may wait in all, whatever for: well below the rebalance timeout, in which it must end.
 _BATCH_SECONDS: Final = 30.0
-"""How long one batch may wait in all, whatever for: well below the rebalance timeout, in which it must end."""
-
+# Seconds before each further try, by what failed: 6 tries in 13.5 s, 3 tries in 5 s.
 _PAUSES: Final = {"not_yet_known": (0.5, 1.0, 2.0, 4.0, 6.0), "unexpected": (1.0, 4.0)}
-"""Seconds before each further try, by what failed: 6 tries in 13.5 s, 3 tries in 5 s."""
-
-_OUTAGE_PAUSE_SECONDS: Final = 1.0
 _NOT_READY_SECONDS: Final = 60.0
 _IN_A_ROW: Final = 5
-
 _log = structlog.get_logger(__name__)
 
 
 class NotYetKnown(Exception):
-    """Raised by a handler: nobody has told us of this entity yet.
-
-    State and events are different topics, so the event is tried again for a while before it is put aside.
-    """
+    """Raised by a handler: nobody has told us of this entity yet. It is tried again for a while, then put aside."""
 
     def __init__(self, entity: str) -> None:
         self.entity = entity
@@ -65,11 +58,17 @@ class Batch:
     def settle(self, record: ConsumerRecord, settled: Settled) -> None:
         self.settled[_partition(record)][record.offset].set_result(settled)
 
+    @property
+    def has_time(self) -> bool:
+        return not self._hurry.is_set() and asyncio.get_running_loop().time() < self._until
+
+    def end(self) -> None:
+        self._until = 0.0
+
     async def pause(self, seconds: float) -> bool:
         """Wait before another try. False when there is no time left for one."""
-        if asyncio.get_running_loop().time() + seconds > self._until:
-            return False
-        return not await happens_within(self._hurry, seconds)
+        await happens_within(self._hurry, min(seconds, self._until - asyncio.get_running_loop().time()))
+        return self.has_time
 
     async def before(self, record: ConsumerRecord) -> list[Settled]:
         """What became of the records before this one in its partition, once that is known of all of them."""
@@ -98,7 +97,7 @@ class FailurePolicy:
 
     def __init__(self, service: str, kafka: str, version: str) -> None:
         self._service, self._version = service, version
-        self._sender, self._sending = Sender(kafka), asyncio.Lock()
+        self.sender, self._sending = Sender(kafka), asyncio.Lock()
         self._in_a_row: dict[TopicPartition, int] = defaultdict(int)
         self._outage_since: float | None = None
         self.have_stopped = False
@@ -123,28 +122,23 @@ class FailurePolicy:
                 counted[code] += 1
                 what = f"{type(error).__name__}: {scrub(str(error))}"
                 _log.warning("event.failed", topic=record.topic, offset=record.offset, code=code, error=what)
-                if code != "outage" and counted[code] > len(_PAUSES[code]):
+                if code in _PAUSES and counted[code] > len(_PAUSES[code]):
                     return await self._park(record, batch, _Failure(code, error, counted.total(), first_at))
-                if not await batch.pause(
-                    _OUTAGE_PAUSE_SECONDS if code == "outage" else _PAUSES[code][counted[code] - 1]
-                ):
+                if not await batch.pause(_PAUSES[code][counted[code] - 1] if code in _PAUSES else 1.0):
                     return Settled.LEFT
             else:
                 self._outage_since = None
                 return Settled.HANDLED
         return Settled.LEFT
 
-    async def put_aside(self, record: ConsumerRecord, code: str, error: Exception) -> Settled:
+    async def put_aside(self, record: ConsumerRecord, batch: Batch, code: str, error: Exception) -> Settled:
         """For bytes that are no event: no retry changes them, and they say nothing about our handlers."""
-        return Settled.PASSED if await self._dead_letter(record, _Failure(code, error)) else Settled.LEFT
+        return Settled.PASSED if await self._dead_letter(record, batch, _Failure(code, error)) else Settled.LEFT
 
     def remember(self, batch: Batch) -> None:
         """Carry into the next batch how each partition of this one ended."""
         for partition, settled in batch.settled.items():
             self._in_a_row[partition] = self._row(partition, [future.result() for future in settled.values()])
-
-    async def close(self) -> None:
-        await self._sender.close()
 
     def _code(self, error: Exception) -> str:
         if isinstance(error, NotYetKnown):
@@ -166,7 +160,7 @@ class FailurePolicy:
         # In the order of offsets, although keys run side by side: only so does "in a row" mean something, and only so
         # are no more than five put aside when everything fails.
         earlier = await batch.before(record)
-        if self.have_stopped or Settled.LEFT in earlier or not await self._dead_letter(record, failure):
+        if self.have_stopped or Settled.LEFT in earlier or not await self._dead_letter(record, batch, failure):
             return Settled.LEFT
         if self._row(_partition(record), [*earlier, Settled.PARKED]) >= _IN_A_ROW:
             self.have_stopped = True
@@ -174,13 +168,12 @@ class FailurePolicy:
             _log.error("consumer.stopped", topic=record.topic, partition=record.partition, in_a_row=_IN_A_ROW)
         return Settled.PARKED
 
-    async def _dead_letter(self, record: ConsumerRecord, failure: _Failure) -> bool:
+    async def _dead_letter(self, record: ConsumerRecord, batch: Batch, failure: _Failure) -> bool:
         """Whether the broker has confirmed the copy; only then may the record's own offset be committed."""
+        origin = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         added = {
             "consumer": self._service,
-            "origin-topic": record.topic,
-            "origin-partition": record.partition,
-            "origin-offset": record.offset,
+            **{f"origin-{name}": value for name, value in origin.items()},
             "origin-timestamp": datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(),
             "error-code": failure.code,
             "error-class": type(failure.error).__name__,
@@ -193,19 +186,22 @@ class FailurePolicy:
         headers = [*record.headers, *((f"dlq-{name}", str(value).encode()) for name, value in added.items())]
         # The client refuses to send a record with neither key nor value.
         value = b"" if record.key is None and record.value is None else record.value
-        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset, "code": failure.code}
         try:
             async with self._sending:
-                [refusal] = await self._sender.send([RecordToSend(f"{self._service}.dlq", record.key, value, headers)])
+                if not batch.has_time:
+                    return False
+                [refusal] = await self.sender.send([RecordToSend(f"{self._service}.dlq", record.key, value, headers)])
         except KafkaError as no_producer:
             refusal = no_producer
         if refusal is not None:
+            batch.end()  # the next ones would each wait in vain, and the batch outlast the rebalance
             metrics.dead_letter_failures.labels(self._service).inc()
             both = BaseExceptionGroup("handled neither by us nor by the broker", [failure.error, refusal])
-            _log.error("event.dead_letter_failed", **where, exc_info=both)
+            _log.error("event.dead_letter_failed", **origin, code=failure.code, exc_info=both)
             return False
         metrics.dead_letters.labels(self._service, failure.code).inc()
-        _log.error("event.dead_lettered", **where, exc_info=failure.error)
+        trace = failure.error if failure.code == "unexpected" else None
+        _log.error("event.dead_lettered", **origin, code=failure.code, error=added["error-message"], exc_info=trace)
         return True
 
 

@@ -78,8 +78,8 @@ def _health_routes(app: FastAPI, checks: Mapping[str, Callable[[], Awaitable[boo
     router = APIRouter(include_in_schema=False)
 
     @router.get("/health/live")
-    async def live() -> dict[str, bool]:
-        return {"live": True}  # the event loop turns
+    async def live() -> bool:
+        return True  # the event loop turns
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
@@ -110,7 +110,15 @@ class _Requests:
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        begun, status = time.perf_counter(), 0
+        begun, status, left = time.perf_counter(), 0, MAX_BODY_BYTES
+
+        async def limited() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise Problem(413, "too_large", "Request too large", f"A request takes at most {MAX_BODY_BYTES} bytes.")
+            return message
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -121,7 +129,7 @@ class _Requests:
 
         with _tracer.start_as_current_span(scope["method"], propagate.extract(headers), trace.SpanKind.SERVER) as span:
             try:
-                await self._app(scope, _limited(receive, headers), answer)
+                await self._app(scope, limited, answer)
             except Exception as error:
                 if status:  # too late for another answer: the server cuts the connection
                     raise
@@ -132,32 +140,12 @@ class _Requests:
         metrics.http_seconds.labels(scope["method"], route).observe(time.perf_counter() - begun)
 
 
-def _limited(receive: Receive, headers: Headers) -> Receive:
-    announced = headers.get("content-length", "0")
-    left = MAX_BODY_BYTES
-
-    async def limited() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0 or (announced.isdigit() and int(announced) > MAX_BODY_BYTES):
-            raise Problem(413, "too_large", "Request too large", f"A request takes at most {MAX_BODY_BYTES} bytes.")
-        return message
-
-    return limited
-
-
 async def _answer(request: Request, error: Exception) -> Response:
     """The one place where errors become problem details."""
     problem = _as_problem(error)
-    content = {
-        "type": f"/docs/errors/{problem.code}",
-        "title": problem.title,
-        "status": problem.status_code,
-        "detail": problem.detail,
-        "code": problem.code,
-        "correlation_id": request.state.request_id,
-    } | ({"errors": problem.errors} if problem.errors else {})
+    content = {"type": f"/docs/errors/{problem.code}", "title": problem.title, "status": problem.status_code}
+    content |= {"detail": problem.detail, "code": problem.code, "correlation_id": request.state.request_id}
+    content |= {"errors": problem.errors} if problem.errors else {}
     return JSONResponse(content, problem.status_code, problem.headers, media_type="application/problem+json")
 
 
@@ -165,8 +153,8 @@ def _as_problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):  # the framework's own: 404 of no route, 405, 400 of a broken body
-        status = error.status_code
-        return Problem(status, f"http_{status}", "Not possible", error.detail, headers=error.headers)
+        code = f"http_{error.status_code}"
+        return Problem(error.status_code, code, "Not possible", error.detail, headers=error.headers)
     if isinstance(error, RequestValidationError):
         errors = [
             {"pointer": "/".join(("", *map(str, each["loc"]))), "code": each["type"], "detail": each["msg"]}

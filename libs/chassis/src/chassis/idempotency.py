@@ -15,7 +15,6 @@ from chassis.problems import Problem
 from chassis.service_tokens import Gate
 
 _LONGEST_KEY: Final = 255
-_KEPT_HEADERS: Final = ("content-type", "location", "etag")
 _LEAST_REFUSAL, _LEAST_FAILURE = 400, 500  # of HTTP's status codes
 
 # Ours when nobody has the key, when its 24 hours are over, or when its process died a minute ago without any effect.
@@ -89,8 +88,8 @@ class Idempotency:
             joining.reset(token)
         status, content = answer[0]["status"], b"".join(message.get("body", b"") for message in answer)
         if status < _LEAST_REFUSAL:
-            headers = Headers(raw=answer[0]["headers"])
-            kept = json.dumps({name: headers[name] for name in _KEPT_HEADERS if name in headers})
+            headers = dict(Headers(raw=answer[0]["headers"]))
+            kept = json.dumps({name: headers[name] for name in headers.keys() & {"content-type", "location", "etag"}})
             await self._note(_KEEP, *claim, status, kept, content)
         else:
             await self._note(_REFUSED if status < _LEAST_FAILURE else _FAILED, *claim)

@@ -12,8 +12,8 @@ from relink_contracts.envelope import RecordToSend
 from chassis import metrics
 
 _SEND_SECONDS: Final = 20.0
+# What dead-letter topics take: any record of another topic (1 MB) together with the headers added to it.
 _MAX_BYTES: Final = 2_000_000
-"""What dead-letter topics take: any record of another topic (1 MB) together with the headers added to it."""
 
 
 class Sender:
@@ -58,17 +58,12 @@ class Sender:
         return results
 
     async def is_reachable(self) -> bool:
-        """Whether a broker takes a connection, which it does only when it is ready.
-
-        Asked before sending: with work in hand and the broker away, the client takes a whole core for nothing.
-        """
+        """Asked before sending: with work in hand and no broker, the client takes a whole core for nothing."""
         return any([await _listens(address) for address in self._bootstrap_servers.split(",")])
 
     async def close(self) -> None:
-        """Everything sent was awaited, so there is nothing to flush."""
         if self._producer is not None:
-            await self._producer.stop()
-            self._producer = None
+            await self._discard()  # everything sent was awaited
 
     async def _discard(self) -> None:
         producer, self._producer = self._producer, None
@@ -82,13 +77,9 @@ class Sender:
                 await producer.stop()
 
     async def _started(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            max_request_size=_MAX_BYTES,
-            request_timeout_ms=int(_SEND_SECONDS * 1000),
-        )
+        limits = {"max_request_size": _MAX_BYTES, "request_timeout_ms": int(_SEND_SECONDS * 1000)}
+        servers = self._bootstrap_servers
+        producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, **limits)
         try:
             await producer.start()
         except KafkaError:

@@ -1,8 +1,7 @@
 """One holder at a time for a named piece of work, on the database's clock, with a token that fences off the late."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chassis.database import Database, Tx
@@ -43,10 +42,7 @@ async def acquire(db: Tx | Database, name: str, holder: str, ttl: timedelta) -> 
 
 
 async def guard(tx: Tx, lease: Lease) -> None:
-    """Raises `LeaseLost` if anybody acquired the name since; otherwise nobody can until `tx` ends.
-
-    A lease that merely ran out while nobody else wanted it still guards.
-    """
+    """Raises `LeaseLost` if anybody acquired the name since, be it after it ran out; nobody can until `tx` ends."""
     if await tx.fetchval(_GUARD, lease.name, lease.token) is None:
         raise LeaseLost(lease)
 
@@ -57,7 +53,7 @@ async def extend(db: Tx | Database, lease: Lease, ttl: timedelta) -> Lease:
         until = await connection.fetchval(_EXTEND, lease.name, lease.token, ttl)
     if until is None:
         raise LeaseLost(lease)
-    return Lease(lease.name, lease.holder, lease.token, until)
+    return replace(lease, until=until)
 
 
 async def release(db: Tx | Database, lease: Lease) -> None:
@@ -66,10 +62,5 @@ async def release(db: Tx | Database, lease: Lease) -> None:
         await connection.execute(_RELEASE, lease.name, lease.token)
 
 
-@asynccontextmanager
-async def _connection(db: Tx | Database) -> AsyncIterator[Tx]:
-    if isinstance(db, Database):
-        async with db.acquire() as connection:
-            yield connection
-    else:
-        yield db
+def _connection(db: Tx | Database) -> AbstractAsyncContextManager[Tx]:
+    return db.acquire() if isinstance(db, Database) else nullcontext(db)

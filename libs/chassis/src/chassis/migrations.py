@@ -7,8 +7,9 @@ to run again, since it may be cut off between its effect and the note.
 
 import asyncio
 import hashlib
-import importlib.util
+import importlib
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +21,6 @@ _NOTES = """CREATE TABLE IF NOT EXISTS schema_migrations (
     set text, version int, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (set, version))"""
 _NOTE = "INSERT INTO schema_migrations (set, version, name, checksum) VALUES ($1, $2, $3, $4)"
-
 _log = structlog.get_logger(__name__)
 
 
@@ -30,10 +30,7 @@ class MigrationRefused(Exception):
 
 def directory_of(package: str) -> Path:
     """The service's `migrations/`: inside the installed package, or beside `src/` in a checkout."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise MigrationRefused(f"package {package} is not installed")
-    home = Path(spec.origin).parent
+    home = Path(str(importlib.import_module(package).__file__)).parent
     for candidate in (home / "migrations", home.parent.parent / "migrations"):
         if candidate.is_dir():
             return candidate
@@ -49,7 +46,10 @@ async def migrate(url: str, service_package: str) -> None:
     """
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        await _lock(connection)
+        # Asked for again and again, never waited for: a waiting statement holds a snapshot, and CREATE INDEX
+        # CONCURRENTLY in the runner that has the lock would wait for that snapshot for ever.
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
         # A migration that cannot get its lock gives way to the traffic; waiting would queue the traffic behind it.
         await connection.execute("SET lock_timeout = '5s'")
         await connection.execute(_NOTES)
@@ -57,13 +57,6 @@ async def migrate(url: str, service_package: str) -> None:
         await _apply(connection, service_package, directory_of(service_package))
     finally:
         await connection.close()
-
-
-async def _lock(connection: asyncpg.Connection) -> None:
-    # Asked for again and again, never waited for: a waiting statement holds a snapshot, and CREATE INDEX CONCURRENTLY
-    # in the runner that has the lock would wait for that snapshot for ever.
-    while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
-        await asyncio.sleep(0.2)
 
 
 async def _apply(connection: asyncpg.Connection, name: str, directory: Path) -> None:
@@ -77,21 +70,11 @@ async def _apply(connection: asyncpg.Connection, name: str, directory: Path) -> 
         if ran.get(version) == checksum:
             continue
         if version in ran:
-            raise MigrationRefused(
-                f"{name}/{file.name} was changed after it ran, or its number was taken: add a new file"
-            )
+            raise MigrationRefused(f"{name}/{file.name} was changed after it ran: add a new file instead")
         if version < max(ran, default=0):
             raise MigrationRefused(f"{name}/{file.name} is numbered below {max(ran):04}, which already ran")
-        await _run(connection, sql, (name, version, file.name, checksum))
+        async with nullcontext() if sql.startswith("-- no-transaction") else connection.transaction():
+            await connection.execute(sql)
+            await connection.execute(_NOTE, name, version, file.name, checksum)
         ran[version] = checksum
         _log.info("migration.applied", set=name, file=file.name)
-
-
-async def _run(connection: asyncpg.Connection, sql: str, note: tuple[str, int, str, str]) -> None:
-    if sql.startswith("-- no-transaction"):
-        await connection.execute(sql)
-        await connection.execute(_NOTE, *note)
-    else:
-        async with connection.transaction():
-            await connection.execute(sql)
-            await connection.execute(_NOTE, *note)

@@ -3,8 +3,8 @@
 import logging
 import re
 import sys
-import time
-from collections.abc import Iterable, MutableMapping
+from collections import deque
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -29,7 +29,7 @@ _HIDDEN: Final = "[hidden]"
 Event = MutableMapping[str, Any]
 
 
-def configure_logging(service: str, level: str, *, json: bool = True) -> None:
+def configure_logging(service: str, level: str) -> None:
     """One line per event on stderr, everybody's library lines among them. Call once, in `main`."""
 
     def told_apart(_logger: Any, _method: str, event: Event) -> Event:
@@ -44,28 +44,40 @@ def configure_logging(service: str, level: str, *, json: bool = True) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         told_apart,
     ]
-    # No rich tracebacks: with each frame's variables they show secrets, and hold the event loop for seconds.
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    last: list[structlog.typing.Processor] = [
-        structlog.processors.format_exc_info,
-        scrubbed,
-        structlog.processors.JSONRenderer() if json else plain,
-    ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    last: list[structlog.typing.Processor] = [
+        structlog.processors.format_exc_info,
+        scrubbed,
+        structlog.processors.JSONRenderer(),
+    ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    # aiokafka writes thousands of lines a second while a broker is away.
-    handler.addFilter(AtMost(20, logger="aiokafka"))
+    handler.addFilter(at_most(20, of="aiokafka"))  # it writes thousands a second while a broker is away
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("faststream").setLevel(logging.ERROR)
+
+
+def at_most(lines: int, *, of: str) -> Callable[[logging.LogRecord], bool]:
+    """A filter that lets through so many lines of one library's log in each ten seconds."""
+    passed: deque[float] = deque([-10.0] * lines, maxlen=lines)  # the moments of the last ones
+
+    def may_pass(record: logging.LogRecord) -> bool:
+        if not record.name.startswith(of):
+            return True
+        if record.created - passed[0] < 10:  # noqa: PLR2004 - seconds, as promised
+            return False
+        passed.append(record.created)
+        return True
+
+    return may_pass
 
 
 def scrubbed(_logger: Any, _method: str, event: Event) -> Event:
@@ -100,26 +112,6 @@ def links_to(headers: Iterable[tuple[str, bytes]]) -> list[trace.Link]:
     carrier = {name: value.decode("latin-1") for name, value in headers if name == "traceparent"}
     context = trace.get_current_span(propagate.extract(carrier)).get_span_context()
     return [trace.Link(context)] if carrier and context.is_valid else []
-
-
-class AtMost(logging.Filter):
-    """Lets through at most `lines` of one library's log in each ten seconds, and says how many it held back."""
-
-    _SECONDS: Final = 10
-
-    def __init__(self, lines: int, logger: str) -> None:
-        super().__init__(logger)
-        self._lines, self._since, self._seen = lines, 0.0, 0
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not super().filter(record):
-            return True  # another library's
-        if time.monotonic() - self._since >= self._SECONDS:
-            if self._seen > self._lines:
-                record.msg = f"({self._seen - self._lines} lines held back) {record.msg}"
-            self._since, self._seen = time.monotonic(), 0
-        self._seen += 1
-        return self._seen <= self._lines
 
 
 def _without_secrets(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Final
 
-from relink_contracts.envelope import Outgoing, RecordToSend, to_record
+from relink_contracts.envelope import Outgoing, to_record
 
 from chassis.database import Tx
 from chassis.observe import traceparent
@@ -22,10 +22,8 @@ _NUMBER = """INSERT INTO outbox_sequences AS s (aggregatetype, aggregateid, last
     RETURNING aggregatetype, aggregateid, last"""
 _INSERT = """INSERT INTO outbox
     (event_id, aggregatetype, aggregateid, aggregate_seq, type, topic, shard, payload, headers)
-    SELECT event_id, kind, id, sequence, type, topic, shard, payload, headers
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::bytea[],
-                $9::jsonb[]) WITH ORDINALITY
-         AS said (event_id, kind, id, sequence, type, topic, shard, payload, headers, place)
+    SELECT a, b, c, d, e, f, g, h, i FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[],
+        $6::text[], $7::smallint[], $8::bytea[], $9::jsonb[]) WITH ORDINALITY AS said (a, b, c, d, e, f, g, h, i, place)
     ORDER BY place"""
 _WAKE = f"NOTIFY {CHANNEL}"
 
@@ -39,20 +37,13 @@ async def add(tx: Tx, *outgoing: Outgoing) -> None:
     """
     if not outgoing:
         return
-    sequences = await _next_sequences(tx, outgoing)
-    records = [to_record(event, sequence) for event, sequence in zip(outgoing, sequences, strict=True)]
-    await tx.execute(
-        _INSERT,
-        [event.id for event in outgoing],
-        [event.event.AGGREGATE for event in outgoing],
-        [event.subject for event in outgoing],
-        sequences,
-        [event.event.TYPE for event in outgoing],
-        [record.topic for record in records],
-        [shard_of(record.key) for record in records],
-        [record.value for record in records],
-        [_headers(record) for record in records],
-    )
+    rows = []
+    for event, sequence in zip(outgoing, await _next_sequences(tx, outgoing), strict=True):
+        topic, key, value, headers = to_record(event, sequence)
+        text = json.dumps({name: value.decode() for name, value in headers} | traceparent())
+        what = (event.id, event.event.AGGREGATE, event.subject, sequence, event.event.TYPE)
+        rows.append((*what, topic, shard_of(key), value, text))
+    await tx.execute(_INSERT, *zip(*rows, strict=True))
     await tx.execute(_WAKE)
 
 
@@ -68,7 +59,3 @@ async def _next_sequences(tx: Tx, outgoing: Sequence[Outgoing]) -> list[int]:
     rows = await tx.fetch(_NUMBER, kinds, ids, list(times.values()))
     numbers = {(kind, entity): count(last - times[kind, entity] + 1) for kind, entity, last in rows}
     return [next(numbers[entity]) for entity in entities]
-
-
-def _headers(record: RecordToSend) -> str:
-    return json.dumps({name: value.decode() for name, value in record.headers} | traceparent())

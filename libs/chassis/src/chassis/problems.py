@@ -6,10 +6,7 @@ from starlette.exceptions import HTTPException
 
 
 class Problem(HTTPException):
-    """Raised anywhere below a route. `code` is what clients act on; each of `errors` names a field.
-
-    Those have `pointer`, `code`, `detail` and, where one is known, `fix`.
-    """
+    """Raised anywhere below a route. `code` is what clients act on; each of `errors` has pointer, code, detail."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the fields of the answer
         self,

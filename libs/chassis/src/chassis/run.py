@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -16,15 +16,13 @@ from chassis.clock import happens_within
 from chassis.database import is_outage
 
 _LONGEST_PAUSE_SECONDS: Final = 60.0
-
 _log = structlog.get_logger(__name__)
 
 
 class Job(Protocol):
     """Something that runs until it is told to stop, then finishes what it has in hand."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
 
     async def run(self, stopping: asyncio.Event) -> None: ...
 
@@ -56,9 +54,10 @@ async def serve(
         _log.warning("process.cut_off", job=task.get_name())
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    if any(_has_crashed(task) for task in tasks):
-        for task in filter(_has_crashed, tasks):
-            _log.error("job.crashed", job=task.get_name(), exc_info=task.exception())
+    crashed = [task for task in tasks if _has_crashed(task)]
+    for task in crashed:
+        _log.error("job.crashed", job=task.get_name(), exc_info=task.exception())
+    if crashed:
         raise SystemExit(1)
 
 
@@ -66,24 +65,17 @@ def _has_crashed(task: asyncio.Task[None]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is not None
 
 
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals are serve()'s: uvicorn would replace its handlers and, at the end, raise the signal again
-
-
 async def _serve_http(app: FastAPI, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
     config.timeout_graceful_shutdown = max(1, int(drain_seconds) - 2)
-    server = _Server(config)
-    stop = asyncio.create_task(stopping.wait())
+    server = uvicorn.Server(config)
+    # Signals are serve()'s: uvicorn would replace its handlers and, at the end, raise the signal again.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     serving = asyncio.create_task(server.serve())
-    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
+    serving.add_done_callback(lambda _: stopping.set())  # a busy port ends the process
+    await stopping.wait()
     app.state.draining = server.should_exit = True
     await serving
-    if not stopping.is_set():
-        raise OSError(f"the HTTP server on {host}:{port} ended by itself")
 
 
 class Loop:
@@ -105,12 +97,10 @@ class Loop:
                 failures, pause = 0, 0.0 if outcome == "worked" else self._every
             except Exception as error:  # noqa: BLE001 - see the promise above
                 failures += 1
-                outcome, pause = (
-                    "waiting" if is_outage(error) else "failed",
-                    min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**failures),
-                )
-                _log.log(
-                    30 if outcome == "waiting" else 40, f"loop.{outcome}", loop=self.name, seconds=pause, exc_info=error
+                outcome = "waiting" if is_outage(error) else "failed"
+                pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**failures)
+                _log.warning(
+                    f"loop.{outcome}", loop=self.name, seconds=pause, exc_info=outcome == "failed", error=str(error)
                 )
             metrics.loop_steps.labels(self.name, outcome).inc()
             await happens_within(stopping, pause)

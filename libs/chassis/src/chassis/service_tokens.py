@@ -1,7 +1,6 @@
 """Who calls, and for whom: short-lived tokens between services, and those of an OpenID Connect issuer for programs."""
 
 import asyncio
-import base64
 import json
 import time
 import urllib.request
@@ -10,33 +9,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from chassis.problems import Problem
 
-_SERVICE: Final = "service"
 _LIFETIME_SECONDS: Final = 60
-_LEEWAY_SECONDS: Final = 5
-_KEYS_FRESH_SECONDS: Final = 600.0
-_KEYS_RETRY_SECONDS: Final = 10.0
+_KEYS_FRESH_SECONDS, _KEYS_RETRY_SECONDS = 600.0, 10.0
 _OIDC_ALGORITHMS: Final = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
-
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`service` signed the call; None for a program with a token of the OpenID Connect issuer.
-
-    Roles: admin, member, publisher, accountant, operator, and service for one that speaks for itself.
-    """
+    """`service` signed the call; None for a program with a token of the OpenID Connect issuer."""
 
     service: str | None
     subject: str
     business_id: str
-    role: str
+    role: str  # admin, member, publisher, accountant, operator; service for one that speaks for itself
 
 
 class ServiceSigner:
@@ -80,7 +72,7 @@ class Gate:
         """
         try:
             return await self._caller(authorization or "")
-        except (JoseError, ValueError, LookupError) as error:
+        except (JoseError, ValueError, TypeError, LookupError) as error:
             _log.info("caller.refused", reason=f"{type(error).__name__}: {error}")
         detail, headers = "The token is missing or not valid.", {"WWW-Authenticate": "Bearer"}
         raise Problem(401, "unauthenticated", "Sign in first", detail, headers=headers)
@@ -89,13 +81,15 @@ class Gate:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise ValueError("no bearer token")
-        head, claimed = (_unverified(part) for part in token.split(".")[:2])
-        issuer = str(claimed["iss"])
+        # What the token claims, to find the key that must have signed it. Nothing of it is believed yet.
+        claimed = jws.extract_compact(token.encode())
+        issuer = str(dict(json.loads(claimed.payload))["iss"])
         if self._issuer_keys is not None and issuer == self._issuer:
-            claims = self._verified(token, await self._issuer_keys.with_key(head.get("kid")), _OIDC_ALGORITHMS)
+            keys = await self._issuer_keys.with_key(claimed.headers().get("kid"))
+            claims = self._verified(token, keys, _OIDC_ALGORITHMS)
             return Caller(None, claims["sub"], claims["business_id"], claims["role"])
         claims = self._verified(token, self._peers[issuer], ["Ed25519"])
-        if claims["role"] not in self._accepts.get(issuer, (_SERVICE,)):
+        if claims["role"] not in self._accepts.get(issuer, ("service",)):
             raise Problem(403, "forbidden", "Not allowed", f"{issuer} may not call as {claims['role']}.")
         return Caller(issuer, claims["sub"], claims["business_id"], claims["role"])
 
@@ -103,7 +97,7 @@ class Gate:
         claims = jwt.decode(token, key, algorithms=algorithms).claims
         needed: dict[str, Any] = {name: {"essential": True} for name in ("exp", "sub", "business_id", "role")}
         needed["aud"] = {"essential": True, "value": self._audience}
-        jwt.JWTClaimsRegistry(leeway=_LEEWAY_SECONDS, **needed).validate(claims)
+        jwt.JWTClaimsRegistry(leeway=5, **needed).validate(claims)
         return claims
 
 
@@ -130,9 +124,3 @@ class _IssuerKeys:
     def _fetch(self) -> Any:
         with urllib.request.urlopen(self._url, timeout=5) as answer:  # noqa: S310 - the address is a setting of ours
             return json.load(answer)
-
-
-def _unverified(part: str) -> dict[str, Any]:
-    """What a token claims, to find the key that must have signed it. Nothing of it is believed yet."""
-    claimed = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return claimed if isinstance(claimed, dict) else {}

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -18,12 +17,6 @@ _FOR_TESTS = "RELINK_TEST_"
 S = TypeVar("S", bound=BaseSettings)
 
 
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits at the least
-        raise ValueError("is shorter than 32 characters")
-    return secret
-
-
 def _private_key(secret: SecretStr) -> SecretStr:
     try:
         key = OKPKey.import_key(json.loads(secret.get_secret_value()))
@@ -34,8 +27,7 @@ def _private_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
-LongSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
-"""A secret of at least 32 characters."""
+LongSecret = Annotated[SecretStr, Field(min_length=32)]
 
 
 class _Group(BaseModel):
@@ -65,10 +57,7 @@ class HttpSettings(_Group):
 
 
 class IdentitySettings(_Group):
-    """Our own key, whom we listen to, and which roles each of them may bring.
-
-    A peer that `accepts` does not name may call as a service only.
-    """
+    """Our own key, whom we listen to, and which roles each may bring; one that `accepts` omits is a service only."""
 
     service_key: Annotated[SecretStr, AfterValidator(_private_key)]
     peers: dict[str, dict[str, str]]
@@ -89,7 +78,9 @@ def load(settings: type[S]) -> S:
 
     Mistakes are an unknown RELINK_ variable, a missing one, and one that does not fit its type.
     """
-    mistakes = [f"{name} is not a setting of this service." for name in sorted(_unknown(settings))]
+    known = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
+    ours = {name for name in map(str.upper, os.environ) if name.startswith(PREFIX) and not name.startswith(_FOR_TESTS)}
+    mistakes = [f"{name} is not a setting." for name in sorted(ours) if name.partition("__")[0] not in known]
     try:
         loaded = settings(_env_prefix=PREFIX, _env_nested_delimiter="__")
     except ValidationError as error:
@@ -103,19 +94,5 @@ def load(settings: type[S]) -> S:
 
 
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = PREFIX + "__".join(str(part).upper() for part in location)
-    if kind == "missing":
-        return f"{name} is missing."
-    if kind == "extra_forbidden":
-        return f"{name} is not a setting of this service."
-    return f"{name}: {message.removeprefix('Value error, ')}."
-
-
-def _unknown(settings: type[BaseModel]) -> Iterator[str]:
-    known = [field.alias or name for name, field in settings.model_fields.items()]
-    prefixes = tuple(f"{PREFIX}{name.upper()}__" for name in known)
-    names = {f"{PREFIX}{name.upper()}" for name in known}
-    for variable in os.environ:
-        name = variable.upper()
-        if name.startswith(PREFIX) and not name.startswith((_FOR_TESTS, *prefixes)) and name not in names:
-            yield variable
+    known = {"missing": "is missing", "extra_forbidden": "is not a setting", "too_short": "is too short"}
+    return f"{PREFIX}{'__'.join(map(str, location)).upper()} {known.get(kind, message.removeprefix('Value error, '))}."

@@ -43,7 +43,6 @@ class Stage:
         """The group's offset in the first partition of the events topic."""
         return await committed(self.kafka, self.service, self.topic) or 0
 
-
     def all_committed(self, offset: int) -> Callable[[], Awaitable[bool]]:
         async def check() -> bool:
             return await self.committed() == offset
