@@ -5,6 +5,7 @@ process that is frozen between its last check of the deadline and the send (see 
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -28,30 +29,32 @@ async def test_however_often_workers_are_killed_each_item_is_published_once_and_
     workers = await asyncio.create_subprocess_exec(
         sys.executable, str(WORKERS), url, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
+    started: list[int] = []
     try:
-        await play(World(database), workers)
+        await play(World(database), workers, started)
     finally:
         workers.kill()
         await workers.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(started[-1], signal.SIGKILL)
         await database.close()
 
 
-async def play(world: World, workers: asyncio.subprocess.Process) -> None:
+async def play(world: World, workers: asyncio.subprocess.Process, started: list[int]) -> None:
     lanes = {name: [f"{name}-{number:02}" for number in range(12)] for name in ("A", "B")}
     for numbers in lanes.values():
         await world.store(a_connection(), *(a_queued_item(bill=replace(BILL, number=number)) for number in numbers))
     chance = random.Random(7)
     for _ in range(KILLS):
-        worker = await start(workers)
+        started.append(await start(workers))
         await asyncio.sleep(chance.uniform(0.3, 1))
-        os.kill(worker, signal.SIGKILL)
+        os.kill(started[-1], signal.SIGKILL)
 
-    worker = await start(workers)
+    started.append(await start(workers))
     for _ in range(600):
         if not await unsettled(world.database):
             break
         await asyncio.sleep(0.1)
-    os.kill(worker, signal.SIGKILL)
 
     async with world.database.acquire() as db:
         written = [row["number"] for row in await db.fetch("SELECT number FROM provider_bills ORDER BY seq")]
