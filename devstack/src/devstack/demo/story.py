@@ -111,7 +111,7 @@ class Story:
         first = self.chapters[0]
         with self._step(first, "access is withdrawn in the accounting software"):
             await self.practice.withdraw_access(first.provider, first.organisation_id)
-        await self.an_expiry(first, "grant_revoked", WITHDRAWN_WAITING_ITEMS)
+        await self.an_expiry(first, "organisation_withdrawn", WITHDRAWN_WAITING_ITEMS)
 
     async def an_expiry(self, chapter: Chapter, reason: str, waiting: int) -> None:
         """From the first failure to the last published item."""
@@ -167,7 +167,7 @@ class Story:
         numbers = await self._deliver(chapter, 1)
         await self._ask(chapter, numbers)
         item_id = chapter.item_ids[numbers[0]]
-        await self._eventually(lambda: self._is_held([item_id]), "the item waits for the connection")
+        await self._eventually(lambda: self._is_held(chapter, [item_id]), "the item waits for the connection")
 
         async def all_said() -> bool:
             failed = self.topics.about(chapter.connection_id, ItemPublishFailed)
@@ -192,7 +192,7 @@ class Story:
         numbers = await self._deliver(chapter, count)
         await self._ask(chapter, numbers)
         ids = [chapter.item_ids[number] for number in numbers]
-        await self._eventually(lambda: self._is_held(ids), f"all {count} items wait")
+        await self._eventually(lambda: self._is_held(chapter, ids), f"all {count} items wait")
 
     async def told_once(self, chapter: Chapter) -> None:
         async def told() -> bool:
@@ -294,16 +294,16 @@ class Story:
 
     async def _all_published(self, chapter: Chapter) -> None:
         async def published() -> bool:
-            statuses = await self.upstream.statuses(list(chapter.item_ids.values()))
-            wrong = [pair for pair in statuses if pair[0] in {"failed", "review", "archived"}]
+            standings = await self.upstream.standings(chapter.connection_id)
+            wrong = {item: pair for item, pair in standings.items() if pair[0] in {"failed", "review", "archived"}}
             expect(not wrong, f"items ended as {wrong}")
-            return all(status == "published" for status, _ in statuses)
+            return all(standings[item_id][0] == "published" for item_id in chapter.item_ids.values())
 
         await self._eventually(published, "every item is published")
 
-    async def _is_held(self, item_ids: list[str]) -> bool:
-        statuses = await self.upstream.statuses(item_ids)
-        return all(pair == ("held", "connection_expired") for pair in statuses)
+    async def _is_held(self, chapter: Chapter, item_ids: list[str]) -> bool:
+        standings = await self.upstream.standings(chapter.connection_id)
+        return all(standings[item_id] == ("held", "connection_expired") for item_id in item_ids)
 
     async def _judge(self, chapter: Chapter) -> None:
         documents: list[ProviderDocument] = await self.practice.documents(chapter.provider, chapter.organisation_id)

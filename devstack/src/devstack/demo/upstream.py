@@ -129,10 +129,10 @@ class Upstream:
         wanted, headers = {"ids": list(item_ids)}, {"Idempotency-Key": key}
         await self.api.call("POST", "publish-svc", "/api/v1/items/publish", json=wanted, headers=headers)
 
-    async def statuses(self, item_ids: Sequence[str]) -> list[tuple[str, str | None]]:
-        """Status and reason of each item, in the order given."""
-        answers = [await self.api.call("GET", "publish-svc", f"/api/v1/items/{item_id}") for item_id in item_ids]
-        return [(item["status"], item["reason"]) for item in (answer.json() for answer in answers)]
+    async def standings(self, connection_id: str) -> dict[str, tuple[str, str | None]]:
+        """Status and reason of each of the connection's items, by id."""
+        items = await self.api.items("publish-svc", f"/api/v1/items?connection_id={connection_id}&limit=200")
+        return {item["id"]: (item["status"], item["reason"]) for item in items}
 
     async def _document(self, name: str) -> dict[str, str]:
         """A scanned document's address and fingerprint, as the item needs them."""
