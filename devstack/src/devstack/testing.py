@@ -1,8 +1,8 @@
 """Pytest plugin: a real PostgreSQL and a real Kafka for tests, whatever the machine has.
 
 Each comes from an address in the environment (RELINK_TEST_POSTGRES_URL, RELINK_TEST_KAFKA), else from Testcontainers
-where a Docker engine answers, else from a private one started for this run. Where none can be had the test fails and
-says why; it is never skipped.
+where a Docker engine can run its image, else from a private one started for this run. Where none can be had the test
+fails and says why; it is never skipped.
 """
 
 import asyncio
@@ -18,7 +18,6 @@ from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import docker
 import docker.errors
 import pytest
 from chassis.migrations import migrate
@@ -32,6 +31,7 @@ from devstack.kafka import Installation, Kafka, answers
 from devstack.ports import free_port
 from devstack.postgres import Postgres, remove
 from devstack.processes import Processes, wait_until
+from devstack.topics import create
 
 POSTGRES_IMAGE = "postgres:18"
 KAFKA_IMAGE = "apache/kafka:4.3.0"
@@ -95,7 +95,7 @@ async def new_topic(kafka: str) -> AsyncIterator[NewTopic]:
     async def make(name: str = "test", *, partitions: int = 1, configs: Mapping[str, str] | None = None) -> str:
         topic = f"{name}.{uuid.uuid4().hex}"
         specification = TopicSpecification(topic, partitions, 1, config=dict(configs or {}))
-        await asyncio.to_thread(admin.create_topics([specification])[topic].result, 30)
+        await asyncio.to_thread(create, admin, [specification])
         made.append(topic)
         return topic
 
@@ -133,25 +133,20 @@ def _resource(
 ) -> Iterator[str]:
     with ExitStack() as cleanup:
         try:
-            address = os.environ.get(variable)
-            if address is None:
-                address = from_container(cleanup) if _docker_answers() else private(cleanup)
+            address = os.environ.get(variable) or _contained_or_private(cleanup, from_container, private)
         except DevstackError as error:
             pytest.fail(f"this test needs a real one, by {variable}, Docker or devstack: {error}", pytrace=False)
         yield address
 
 
-def _docker_answers() -> bool:
+def _contained_or_private(
+    cleanup: ExitStack, from_container: Callable[[ExitStack], str], private: Callable[[ExitStack], str]
+) -> str:
+    """No engine, and an engine that can fetch no image, are the same to a test: there is no container."""
     try:
-        client = docker.from_env(timeout=5)
+        return from_container(cleanup)
     except docker.errors.DockerException:
-        return False
-    try:
-        return bool(client.ping())
-    except docker.errors.APIError:
-        return False
-    finally:
-        client.close()
+        return private(cleanup)
 
 
 def _postgres_container(cleanup: ExitStack) -> str:
@@ -164,7 +159,7 @@ def _kafka_container(cleanup: ExitStack) -> str:
     """Start Kafka on a port chosen before: a broker tells its clients its own address, so it must know it."""
     port = free_port()
     container = DockerContainer(KAFKA_IMAGE).with_bind_ports(9092, port)
-    host = container.get_container_host_ip()
+    host: str = container.get_docker_client().host()
     settings = {
         "NODE_ID": "1",
         "PROCESS_ROLES": "broker,controller",

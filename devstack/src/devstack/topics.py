@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -12,6 +13,7 @@ from relink_contracts.events import Membership
 from relink_contracts.topics import Topic
 
 from devstack.home import DevstackError
+from devstack.processes import wait_until
 
 DEMO_BUSINESS: Final = "biz_demo"
 ROLES: Final = {"usr_anna": "admin", "usr_ben": "member", "usr_carla": "accountant"}
@@ -19,8 +21,12 @@ ROLES: Final = {"usr_anna": "admin", "usr_ben": "member", "usr_carla": "accounta
 
 def create_topics(bootstrap_servers: str, topics: Iterable[Topic]) -> list[str]:
     """Create the topics that are missing, on one replica, and answer their names. The others are left as they are."""
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers})
     wanted = [NewTopic(topic.name, topic.local_partitions, 1, config=topic.kafka_config) for topic in topics]
+    return create(AdminClient({"bootstrap.servers": bootstrap_servers}), wanted)
+
+
+def create(admin: AdminClient, wanted: list[NewTopic]) -> list[str]:
+    """Create topics and return once they can be used, which is a moment after Kafka says that they exist."""
     created = []
     for name, result in admin.create_topics(wanted, operation_timeout=30).items():
         try:
@@ -29,7 +35,14 @@ def create_topics(bootstrap_servers: str, topics: Iterable[Topic]) -> list[str]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise DevstackError(f"Kafka refused to create the topic {name}: {error.args[0].str()}") from error
+    for name in created:
+        wait_until(partial(_is_led, admin, name), f"the topic {name}")
     return created
+
+
+def _is_led(admin: AdminClient, topic: str) -> bool:
+    known = admin.list_topics(topic, timeout=10).topics[topic]
+    return known.error is None and all(partition.leader >= 0 for partition in known.partitions.values())
 
 
 def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
