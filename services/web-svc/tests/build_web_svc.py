@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from web_svc.api.live import Live
 from web_svc.api.site import Site
 from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Membership, Memberships
+from web_svc.live import Live
 from web_svc.main import build_app
 from web_svc.oidc import IdentityProvider
 from web_svc.store.sessions import Session, SignIn
@@ -408,6 +408,7 @@ class World:
             identity=Identity(_http(identity_system())),
             identity_provider=IdentityProvider(
                 issuer=self.issuer,
+                inside_url=self.issuer.replace("issuer.test", "inside.test"),
                 client_id="relink-web",
                 client_secret="a-practice-secret-of-enough-letters",
                 redirect_uri=f"{self.public_url}/sign-in/callback",

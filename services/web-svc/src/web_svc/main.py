@@ -18,12 +18,12 @@ from starlette.staticfiles import StaticFiles
 
 from web_svc.api import connections, events, inbox, links, problems, reconnect, signin
 from web_svc.api.browser import Browser
-from web_svc.api.live import Live
 from web_svc.api.site import Site
 from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Memberships
 from web_svc.handlers import FROM_BEGINNING, HEARD, listener
+from web_svc.live import Live
 from web_svc.oidc import IdentityProvider
 from web_svc.settings import Settings
 from web_svc.store.sessions import StoredSessions
@@ -68,6 +68,7 @@ def build_site(settings: Settings, database: Database) -> Site:
         identity=Identity(httpx2.AsyncClient(base_url=addresses.identity, timeout=CALL_SECONDS)),
         identity_provider=IdentityProvider(
             issuer=sign_in.issuer,
+            inside_url=sign_in.inside_url,
             client_id=sign_in.client_id,
             client_secret=sign_in.client_secret.get_secret_value(),
             redirect_uri=f"{public_url}/sign-in/callback",

@@ -46,16 +46,18 @@ class Departure:
 class IdentityProvider:
     """One issuer. What it says of itself is read once; its keys again for each sign-in, so that they may rotate."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an issuer and a client are to each other
         self,
         *,
         issuer: str,
+        inside_url: str,
         client_id: str,
         client_secret: str,
         redirect_uri: str,
         transport: httpx2.AsyncBaseTransport,
     ) -> None:
-        self._issuer, self._client_id, self._client_secret = issuer, client_id, client_secret
+        self._issuer, self._inside_url = issuer, inside_url
+        self._client_id, self._client_secret = client_id, client_secret
         self._redirect_uri, self._transport = redirect_uri, transport
         self._discovery: Discovery | None = None
 
@@ -71,13 +73,16 @@ class IdentityProvider:
         discovery = await self._discover()
         try:
             token = await self._client().fetch_token(
-                discovery.token_endpoint, grant_type="authorization_code", code=code, code_verifier=verifier
+                self._inside(discovery.token_endpoint),
+                grant_type="authorization_code",
+                code=code,
+                code_verifier=verifier,
             )
         except OAuthError as problem:
             raise SignInFailed(str(problem)) from problem
         except (httpx2.HTTPError, ValueError) as problem:
             raise IdentityProviderUnavailable from problem
-        keys = await self._read(discovery.jwks_uri)
+        keys = await self._read(self._inside(discovery.jwks_uri))
         return self._subject_of(token.get("id_token", ""), keys, nonce)
 
     def _subject_of(self, id_token: str, keys: Any, nonce: str) -> str:
@@ -109,7 +114,7 @@ class IdentityProvider:
 
     async def _discover(self) -> Discovery:
         if self._discovery is None:
-            found = await self._read(f"{self._issuer}/.well-known/openid-configuration")
+            found = await self._read(f"{self._inside_url}/.well-known/openid-configuration")
             try:
                 discovery = Discovery.model_validate(found)
             except ValidationError as problem:
@@ -118,6 +123,10 @@ class IdentityProvider:
                 raise SignInFailed(f"the issuer calls itself {discovery.issuer}, not {self._issuer}")
             self._discovery = discovery
         return self._discovery
+
+    def _inside(self, url: str) -> str:
+        """An address of the issuer's as it is reached from here, where browsers reach it under another one."""
+        return url.replace(self._issuer, self._inside_url, 1)
 
     async def _read(self, url: str) -> Any:
         try:

@@ -30,6 +30,8 @@ class SignInSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     issuer: str
+    inside_url: str
+    """Where the issuer answers us; the issuer's own address unless browsers reach it under another one."""
     client_id: str
     client_secret: LongSecret
     session_hours: int = Field(default=12, ge=1)

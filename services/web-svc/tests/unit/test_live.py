@@ -8,8 +8,8 @@ from build_web_svc import World, signed_in
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import ConnectionExpired, ItemPublished, Membership, ProviderState
 from relink_contracts.testing import a, received
-from web_svc.api.live import Change, Live, changes
 from web_svc.handlers import HEARD, listener
+from web_svc.live import Change, Live, changes
 
 
 async def told(live: Live, business_id: str, *said: tuple[str, Change], messages: int = 1) -> list[dict[str, str]]:

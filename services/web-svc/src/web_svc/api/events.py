@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from sse_starlette import EventSourceResponse
 from starlette.responses import Response
 
-from web_svc.api.live import GATHER_SECONDS, HEARTBEAT_SECONDS, changes
 from web_svc.api.site import AReader, TheSite
+from web_svc.live import GATHER_SECONDS, HEARTBEAT_SECONDS, changes
 
 router = APIRouter(prefix="/b/{business}")
 

@@ -12,10 +12,10 @@ from chassis.clock import Clock
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-from web_svc.api.live import Live
 from web_svc.clients import Connections, Identity, Items, Rules, Speaker, Syncs
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Membership, Memberships
+from web_svc.live import Live
 from web_svc.oidc import IdentityProvider
 from web_svc.store.sessions import Sessions
 

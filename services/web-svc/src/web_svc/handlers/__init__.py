@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import Membership, ProviderState
 
-from web_svc.api.live import Live
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Memberships
 from web_svc.handlers.on_change import KINDS, on_change
 from web_svc.handlers.on_membership import on_membership
 from web_svc.handlers.on_provider_state import on_provider_state
+from web_svc.live import Live
 
 FROM_BEGINNING = (Membership.TOPIC, ProviderState.TOPIC)
 HEARD = (*FROM_BEGINNING, *KINDS)

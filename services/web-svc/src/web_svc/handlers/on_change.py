@@ -1,6 +1,6 @@
 from relink_contracts.envelope import EventData, Received
 
-from web_svc.api.live import Change, Live
+from web_svc.live import Change, Live
 
 KINDS = {
     "accounting.connection.events.v1": "connection",

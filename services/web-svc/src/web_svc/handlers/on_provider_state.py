@@ -1,8 +1,8 @@
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import ProviderState
 
-from web_svc.api.live import Change, Live
 from web_svc.domain.health import ProvidersHealth
+from web_svc.live import Change, Live
 
 
 def on_provider_state(event: Received[EventData], health: ProvidersHealth, live: Live) -> None:

@@ -1,4 +1,4 @@
-"""`GET /events`: tells open pages which thing changed, never what it is now."""
+"""What open pages are told: which thing changed, never what it is now."""
 
 import asyncio
 import json

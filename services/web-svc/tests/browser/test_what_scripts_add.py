@@ -1,0 +1,82 @@
+"""What pages do with JavaScript that they cannot do without."""
+
+from build_web_svc import NOW, XERO, connection, expired, item, release
+from playwright.async_api import expect
+from serve_web_svc import Served
+from web_svc.live import Change
+
+BASE = "/b/biz_demo"
+CONNECTION = f"{BASE}/settings/connections/{XERO}"
+
+
+async def test_publish_changes_the_list_in_place_and_the_page_stays(served: Served) -> None:
+    served.world.publish_service.items = [item(1), item(2)]
+    page = await served.open(f"{BASE}/inbox?tab=ready")
+    await page.evaluate("window.stayed = true")
+    await page.get_by_role("button", name="Publish", exact=True).first.click()
+    await expect(page.locator("#items .notice")).to_have_text("1 item sent to publish.")
+    await expect(page.get_by_role("link", name="Ready 1")).to_be_visible()
+    assert await page.evaluate("window.stayed")
+
+
+async def test_pressing_twice_asks_once(served: Served) -> None:
+    served.world.publish_service.items = [item(1), item(2)]
+    page = await served.open(f"{BASE}/inbox?tab=ready")
+    await page.get_by_role("button", name="Publish", exact=True).first.dblclick()
+    await expect(page.locator("#items .notice")).to_be_visible()
+    keys = {call.key for call in served.world.publish_service.calls}
+    assert len(keys) == 1
+
+
+async def test_an_open_page_follows_what_happens(served: Served) -> None:
+    served.world.publish_service.items = [item(1, status="held", reason="connection_expired")]
+    page = await served.open(f"{BASE}/inbox?tab=waiting")
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    served.world.publish_service.items[0]["status"] = "published"
+    served.world.live.tell("biz_demo", Change("item", "itm_0001"))
+    await expect(page.get_by_role("link", name="Waiting 0")).to_be_visible()
+    await expect(page.get_by_role("link", name="Published 1")).to_be_visible()
+
+
+async def test_the_banner_goes_when_somebody_else_has_reconnected(served: Served) -> None:
+    served.world.connection_service.connections = {XERO: expired()}
+    page = await served.open(f"{BASE}/inbox")
+    await expect(page.get_by_text("Your Xero connection has expired.")).to_be_visible()
+    served.world.connection_service.connections = {XERO: connection()}
+    served.world.live.tell("biz_demo", Change("connection", XERO))
+    await expect(page.get_by_text("Your Xero connection has expired.")).not_to_be_visible()
+
+
+async def test_the_confirmation_counts_along(served: Served) -> None:
+    served.world.connection_service.connections = {XERO: connection(connected_at=NOW.isoformat())}
+    served.world.publish_service.held = {"waiting": 9, "release": release(started_at=NOW.isoformat())}
+    page = await served.open(f"{CONNECTION}/done")
+    await expect(page.get_by_text("Publishing 3 of 12 waiting items…")).to_be_visible()
+    served.world.publish_service.held = {"waiting": 0, "release": release(published=12, started_at=NOW.isoformat())}
+    served.world.live.tell("biz_demo", Change("item", "itm_0001"))
+    await expect(page.get_by_text("All 12 waiting items are published.")).to_be_visible()
+
+
+async def test_the_keyboard_alone_leads_from_the_banner_to_the_providers_login(served: Served) -> None:
+    elsewhere = served.url.replace("localhost", "127.0.0.1")  # another origin, as the provider's login is
+    served.world.connection_service.connections = {XERO: expired()}
+    served.world.connection_service.start_url = f"{elsewhere}/signed-out"
+    page = await served.open(f"{BASE}/inbox")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(3):
+        await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Reconnect")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Continue to Xero").focus()
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{elsewhere}/signed-out")
+
+
+async def test_the_theme_of_the_switch_wins_over_the_systems(served: Served) -> None:
+    page = await served.open(f"{BASE}/inbox")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(background)
+    await page.get_by_role("button", name="Dark").click()
+    await expect(page.get_by_role("button", name="Dark")).to_have_attribute("aria-pressed", "true")
+    assert await page.evaluate(background) != light
