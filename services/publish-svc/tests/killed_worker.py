@@ -13,7 +13,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from build_publish_svc import FakeDocuments, FakeTokens, a_token
-from chassis import clock, run
+from chassis import clock, observe, run
 from chassis.database import Database
 from providers import models
 from publish_svc.domain.lane import Patience
@@ -66,6 +66,7 @@ async def pause() -> None:
 
 
 async def main(url: str) -> None:
+    observe.configure_logging("publish-svc", "warning")
     database = await Database.connect(url)
     async with database.acquire() as db:
         await db.execute(TABLES)
