@@ -154,6 +154,7 @@ class Environments:
         sign_in = _group(
             "SIGN_IN",
             issuer=f"{self.places.public_simulator}/oidc",
+            inside_url=f"{self.places.simulator}/oidc",
             client_id="relink-web",
             client_secret=self.secrets.text("oidc client secret"),
         )
