@@ -34,7 +34,6 @@ class Target:
     services: Path
     infrastructure: Path
     service_address: str
-    public_simulator: str
 
 
 LOCAL_OVERLAY: Final = CHECKOUT / "deploy" / "k8s" / "overlays" / "local"
@@ -43,15 +42,11 @@ TARGETS: Final = {
         services=CHECKOUT / ".devstack" / "compose",
         infrastructure=CHECKOUT / ".devstack" / "compose",
         service_address=f"http://{{}}-api:{PORT}",
-        # A browser looks for names below `localhost` on its own machine, and a container asks its network's DNS for
-        # this one: so the issuer of the sign-in has the same address for both.
-        public_simulator=f"http://simulator.localhost:{SIMULATOR_PORT}",
     ),
     "kubernetes": Target(
         services=LOCAL_OVERLAY / "environments",
         infrastructure=LOCAL_OVERLAY / "infrastructure" / "environments",
         service_address=f"http://{{}}:{PORT}",
-        public_simulator=f"http://simulator:{SIMULATOR_PORT}",
     ),
 }
 
@@ -95,9 +90,10 @@ def _places(target: Target) -> Places:
         mail="mail:1025",
         services={service: target.service_address.format(service) for service in SERVICES},
         simulator=f"http://simulator:{SIMULATOR_PORT}",
+        # A browser's way in: published ports of Compose, or `kubectl port-forward`.
         public_web="http://localhost:8080",
         public_connection="http://localhost:8081",
-        public_simulator=target.public_simulator,
+        public_simulator=f"http://localhost:{SIMULATOR_PORT}",
     )
 
 
