@@ -1,0 +1,143 @@
+"""The path the product's own help describes, on the whole running system:
+
+Business settings > Connections > Manage > Reconnect > provider > organisation > Next > confirmation > Finish.
+"""
+
+from decimal import Decimal
+
+import httpx2
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from devstack.demo.upstream import Coding, Upstream
+from devstack.stack import Stack
+from playwright.async_api import Page, expect
+
+
+async def sign_in(page: Page, name: str) -> None:
+    await page.goto("/")
+    await page.get_by_role("button", name=name).click()
+    await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+async def press(page: Page, label: str) -> None:
+    """Press the link or button with exactly these words, on a page that axe finds nothing wrong with."""
+    thing = page.get_by_role("link", name=label, exact=True).or_(page.get_by_role("button", name=label, exact=True))
+    await expect(thing.first).to_be_visible()
+    found = (await Axe().run(page)).response["violations"]
+    assert [each["id"] for each in found] == [], f"before {label!r} on {page.url}"
+    await thing.first.click()
+
+
+async def log_in_at_the_provider(page: Page, *, decision: str = "Allow access") -> None:
+    await page.get_by_label("E-mail address").fill("anna@demo.example")
+    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("button", name=decision).click()
+
+
+async def connect(page: Page, software: str) -> None:
+    await press(page, "Business settings")
+    await press(page, "Connections")
+    await page.locator("#available li").filter(has_text=software).get_by_role("link", name="Connect").click()
+    await press(page, "Connect software")
+    await log_in_at_the_provider(page)
+    await expect(page.get_by_role("heading", name="Choose an organisation")).to_be_visible()
+    await page.get_by_label("Demo Trading Ltd").check()
+    await press(page, "Next")
+    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
+    await expect(page.get_by_text("Lists updated")).to_be_visible()
+    await press(page, "Finish")
+
+
+async def deliver(upstream: Upstream, provider: str, *numbers: str) -> str:
+    """Hand over one item for each number; gives the connection they are for."""
+    [connection] = [each for each in await upstream.connections() if each["provider"] == provider]
+    connection_id = connection["connection_id"]
+    accounts = await upstream.entries(connection_id, "accounts")
+    account = next(each for each in accounts if each["active"] and str(each["type"]).lower() == "expense")
+    supplier = (await upstream.entries(connection_id, "suppliers"))[0]
+    taxes = account.get("valid_tax_rates") or [None]
+    coding = Coding(account["external_id"], taxes[0], supplier["external_id"], supplier["name"])
+    for number in numbers:
+        await upstream.deliver(connection_id, number, Decimal("120.40"), coding, "2026-03-02")
+    return str(connection_id)
+
+
+async def expect_in_tab(page: Page, tab: str, *numbers: str) -> None:
+    await page.get_by_role("link", name="Inbox").click()
+    await page.get_by_role("link", name=tab).click()
+    for number in numbers:
+        await expect(page.locator("tr").filter(has_text=number)).to_be_visible()
+
+
+@pytest.mark.parametrize(("provider", "software"), [("xero", "Xero"), ("quickbooks", "QuickBooks Online")])
+async def test_after_access_was_withdrawn_the_seed_path_repairs_the_connection_and_what_waited_is_published(
+    stack: Stack, page: Page, upstream: Upstream, provider: str, software: str
+) -> None:
+    await sign_in(page, "Anna Ackroyd")
+    await connect(page, software)
+
+    first, waiting = f"{provider}-1", (f"{provider}-2", f"{provider}-3")
+    connection_id = await deliver(upstream, provider, first)
+    await expect_in_tab(page, "Ready", first)
+    await page.locator("tr").filter(has_text=first).get_by_role("button", name="Publish").click()
+    await expect_in_tab(page, "Published", first)
+
+    await withdraw_access(stack, provider, connection_id, upstream)
+    await deliver(upstream, provider, *waiting)
+    await expect_in_tab(page, "Ready", *waiting)
+    await press(page, "Publish 2 items")
+    await expect_in_tab(page, "Waiting", *waiting)
+    await expect(page.get_by_text(f"{software} stopped sharing data with us on")).to_be_visible()
+    await expect(page.get_by_text(f"2 items are waiting for {software}.")).to_be_visible()
+
+    await press(page, "Business settings")
+    await press(page, "Connections")
+    row = page.locator("#connections li").filter(has_text=software)
+    await expect(row.get_by_text("Access removed")).to_be_visible()
+    await row.get_by_role("link", name="Manage").click()
+    await expect(page.get_by_role("heading", name=software)).to_be_visible()
+    await press(page, "Reconnect")
+    await press(page, f"Continue to {software}")
+    await log_in_at_the_provider(page)
+    await expect(page.get_by_label("Demo Trading Ltd")).to_be_checked()
+    await press(page, "Next")
+    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
+    await expect(page.get_by_text("Settings kept")).to_be_visible()
+    await expect(page.get_by_text("Lists updated")).to_be_visible()
+    await expect(page.get_by_text("All 2 waiting items are published.")).to_be_visible()
+    await press(page, "Finish")
+    await expect(page.get_by_text("Connected", exact=True).first).to_be_visible()
+    await expect_in_tab(page, "Published", first, *waiting)
+
+
+async def withdraw_access(stack: Stack, provider: str, connection_id: str, upstream: Upstream) -> None:
+    [connection] = [each for each in await upstream.connections() if each["connection_id"] == connection_id]
+    async with httpx2.AsyncClient() as http:
+        address = f"{stack.addresses['simulator']}/sim/{provider}/grants/revoke"
+        (await http.post(address, json={"organisation_id": connection["organisation_id"]})).raise_for_status()
+
+
+async def test_a_member_is_told_whom_to_ask(page: Page) -> None:
+    await sign_in(page, "Ben Barlow")
+    await expect(page.get_by_role("link", name="Business settings")).not_to_be_visible()
+    answer = await page.request.get("/b/biz_demo/settings/connections", headers={"Accept": "text/html"})
+    assert answer.status == 403
+    assert "Your administrators: Anna Ackroyd." in await answer.text()
+
+
+async def test_access_refused_at_the_provider_changes_nothing(page: Page) -> None:
+    await sign_in(page, "Carla Castle")
+    await page.goto("/b/biz_demo/settings/connections/new/xero")
+    await press(page, "Connect software")
+    await log_in_at_the_provider(page, decision="Cancel")
+    await expect(page.get_by_role("heading", name="The login did not work")).to_be_visible()
+    await expect(page.get_by_text("Access was not granted. Nothing has changed.")).to_be_visible()
+    await press(page, "Try again")
+    await expect(page.get_by_role("heading", name="Connect Xero")).to_be_visible()
+
+
+async def test_a_callback_with_a_foreign_state_leads_to_a_page_that_says_where_to_start(
+    stack: Stack, page: Page
+) -> None:
+    await page.goto(f"{stack.addresses['connection-svc']}/oauth/callback/xero?code=x&state=made-up")
+    await expect(page.get_by_text("This page was opened from an old or copied link.")).to_be_visible()
