@@ -392,7 +392,7 @@ class World:
             self.memberships.remember(Membership(BUSINESS, user_id, frozenset({role})), sequence=1)
 
     def app(self) -> FastAPI:
-        return build_app(self.site(), database=None)
+        return build_app(self.site(), health={})
 
     def site(self) -> Site:
         return Site(

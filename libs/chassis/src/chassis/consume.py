@@ -287,12 +287,25 @@ async def tail(
     *,
     decode: Callable[[KafkaRecord], Received[EventData]],
     from_beginning_topics: Collection[str] = (),
+    caught_up: asyncio.Event,
 ) -> None:
-    """Tell `on_event` everything said on `topics` from now on (some: from their beginning), until cancelled.
+    """Tell `on_event` everything said on `topics` from now on, until cancelled.
 
-    No group, no inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
+    Before that, `from_beginning_topics` are read from their start; `caught_up` is set when that is done. No group, no
+    inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
     """
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, max_partition_fetch_bytes=_FETCH_BYTES)
+
+    async def tell(record: ConsumerRecord) -> None:
+        try:
+            event = decode(record)
+        except (Undecodable, UnknownType) as problem:
+            _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
+        else:
+            await on_event(event)
+
+    consumer = AIOKafkaConsumer(
+        *topics, bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=_FETCH_BYTES
+    )
     while True:
         try:
             await consumer.start()
@@ -301,15 +314,16 @@ async def tail(
             _log.warning("tail.waiting", error=str(error))
             await asyncio.sleep(1)
     try:
-        from_now = {each for each in consumer.assignment() if each.topic not in from_beginning_topics}
-        await consumer.seek_to_beginning(*(consumer.assignment() - from_now))
-        await consumer.seek_to_end(*from_now)
+        while {each.topic for each in consumer.assignment()} != set(topics):
+            await asyncio.sleep(0.05)  # without a group, partitions are assigned as their metadata arrives
+        ends = await consumer.end_offsets(consumer.assignment())
+        first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
+        for partition, end in ends.items():
+            consumer.seek(partition, 0 if partition in first else end)
+        while behind := [each for each, end in first.items() if await consumer.position(each) < end]:
+            await tell(await consumer.getone(*behind))
+        caught_up.set()
         async for record in consumer:
-            try:
-                event = decode(record)
-            except (Undecodable, UnknownType) as problem:
-                _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
-            else:
-                await on_event(event)
+            await tell(record)
     finally:
         await consumer.stop()

@@ -1,5 +1,8 @@
 """Builds web-svc by hand; the only reader of its settings."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+import logging
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -32,12 +35,12 @@ SERVICE = "web-svc"
 CALL_SECONDS = 10.0
 
 
-def build_app(site: Site, database: Database | None) -> FastAPI:
-    """The pages. Without a database (in page tests) readiness asks for none."""
+def build_app(site: Site, health: Mapping[str, Callable[[], Awaitable[bool]]]) -> FastAPI:
+    """The pages, ready while every check in `health` says so."""
     app = create_app(
         "Relink",
         version=version("web-svc"),
-        health={"database": database.ping} if database else {},
+        health=health,
         routers=[each.router for each in (signin, inbox, reconnect, connections, links, events)],
     )
     app.state.site = site
@@ -84,12 +87,27 @@ def build_site(settings: Settings, database: Database) -> Site:
 async def api(settings: Settings) -> None:
     """Serve the pages until told to stop."""
     configure_logging(SERVICE, settings.process.log_level)
+    # Its info lines hold whole addresses, and that of a reconnect link is a secret.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     trace_to(SERVICE, settings.process.otlp_endpoint)
     database = await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
     site = build_site(settings, database)
     hear = listener(site.memberships, site.health, site.live)
-    listening = tail(settings.kafka.bootstrap_servers, HEARD, hear, decode=decode, from_beginning_topics=FROM_BEGINNING)
-    await serve(listening, http=(build_app(site, database), settings.http.host, settings.http.port))
+    caught_up = asyncio.Event()
+    listening = tail(
+        settings.kafka.bootstrap_servers,
+        HEARD,
+        hear,
+        decode=decode,
+        from_beginning_topics=FROM_BEGINNING,
+        caught_up=caught_up,
+    )
+
+    async def knows_who_belongs_where() -> bool:
+        return caught_up.is_set()
+
+    health = {"database": database.ping, "memberships": knows_who_belongs_where}
+    await serve(listening, site.live, http=(build_app(site, health), settings.http.host, settings.http.port))
     await database.close()
 
 
