@@ -33,10 +33,11 @@ async def test_however_often_workers_are_killed_each_item_is_published_once_and_
     try:
         await play(World(database), workers, started)
     finally:
+        for worker in started[-1:]:  # before the other: it holds the pipes that wait() waits for
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         workers.kill()
         await workers.wait()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(started[-1], signal.SIGKILL)
         await database.close()
 
 

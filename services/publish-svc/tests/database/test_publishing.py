@@ -360,3 +360,13 @@ async def test_a_file_that_cannot_be_had_is_tried_some_times_and_then_fails_alon
 
     assert await world.statuses([first, second]) == ["failed", "published"]
     assert (await world.item(first)).reason == "document_unavailable"
+
+
+async def test_a_provider_that_this_release_does_not_know_is_waited_for(world: World) -> None:
+    _, [item_id] = await world.lane(1)
+    world.tokens.answer = a_token(provider="another")
+
+    await world.run()
+
+    item = await world.item(item_id)
+    assert (item.status, item.reason) == ("held", "connection_checking")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from build_publish_svc import LEASE, PROCESSING, FakeDocuments, FakeProvider, Stop, World
+from chassis import leases
 from publish_svc.domain.items import DocumentRef
 from publish_svc.work.lanes import serve_a_lane
 from publish_svc.work.tools import Tools
@@ -115,6 +116,21 @@ async def test_a_worker_that_wakes_up_late_writes_nothing_down(world: World, tas
 
     assert [await world.item(ids[0]), await world.said()] == before
     assert world.provider.numbers == ["INV-1"]
+
+
+@pytest.mark.parametrize("method", ["create_bill", "attach"])
+async def test_a_worker_whose_lane_was_taken_over_writes_nothing_down_though_nobody_else_has_yet(
+    world: World, tasks: list[asyncio.Task[Any]], method: str
+) -> None:
+    connection, ids = await world.lane(1)
+    stop = await stopped(world, tasks, method, after=True)
+    assert await leases.acquire(world.database, f"publish:{connection.id}", "other", timedelta(minutes=1))
+    before = await world.item(ids[0])
+
+    stop.go_on.set()
+    await asyncio.wait_for(tasks[0], 10)
+
+    assert await world.item(ids[0]) == before
 
 
 async def test_a_worker_that_wakes_up_before_its_write_is_too_late_to_send_it(

@@ -35,7 +35,11 @@ async def open_line(tools: Tools, connection: ConnectionPicture) -> Line:
     answer = await tools.tokens.get(connection.id, connection.business_id)
     if not isinstance(answer, Usable):
         raise Setback(_no_access(answer, connection))
-    return Line(tools.providers[answer.provider], Access(answer.access_token, answer.organisation_id), answer)
+    provider = tools.providers.get(answer.provider)
+    if provider is None:
+        # An older release beside a newer one: the lane waits until somebody knows the provider.
+        raise Setback(Checking(connection.generation, tools.patience.probe_after))
+    return Line(provider, Access(answer.access_token, answer.organisation_id), answer)
 
 
 async def meaning_of(tools: Tools, connection: ConnectionPicture, line: Line, error: ProviderError) -> Result:
