@@ -20,10 +20,18 @@ class Change:
 
 
 class Live:
-    """Hands each change to the open pages of its business. A page that does not keep up is told to look at all."""
+    """Hands each change to the open pages of its business. What a page is too slow to take is left out."""
+
+    name = "open pages"
 
     def __init__(self) -> None:
-        self._open: dict[str, set[asyncio.Queue[Change]]] = {}
+        self._open: dict[str, set[asyncio.Queue[Change | None]]] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """End every stream once the process is told to stop: browsers come back to another one by themselves."""
+        await stopping.wait()
+        for queue in [each for queues in self._open.values() for each in queues]:
+            _end(queue)
 
     def tell(self, business_id: str, change: Change) -> None:
         for queue in self._open.get(business_id, ()):
@@ -35,8 +43,9 @@ class Live:
             self.tell(business_id, change)
 
     @contextmanager
-    def listen(self, business_id: str) -> Iterator[asyncio.Queue[Change]]:
-        queue: asyncio.Queue[Change] = asyncio.Queue(MOST_WAITING)
+    def listen(self, business_id: str) -> Iterator[asyncio.Queue[Change | None]]:
+        """What happens from now on; None says that there will be no more."""
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(MOST_WAITING)
         self._open.setdefault(business_id, set()).add(queue)
         try:
             yield queue
@@ -46,17 +55,32 @@ class Live:
                 del self._open[business_id]
 
 
+def _end(queue: asyncio.Queue[Change | None]) -> None:
+    while queue.full():
+        queue.get_nowait()
+    queue.put_nowait(None)
+
+
 async def changes(live: Live, business_id: str, *, gather_seconds: float) -> AsyncIterator[dict[str, str]]:
     """Server-sent events for one page. What happens within `gather_seconds` to one thing is told once.
 
     A change that a slow page missed is no harm: it asks for its fragments anew, whatever it was told.
     """
     with live.listen(business_id) as queue:
-        while True:
-            gathered = {await queue.get()}
-            await asyncio.sleep(gather_seconds)
-            while not queue.empty():
-                gathered.add(queue.get_nowait())
+        while gathered := await _gather(queue, gather_seconds):
             for kind in sorted({change.kind for change in gathered}):
                 ids = sorted(change.id for change in gathered if change.kind == kind)
                 yield {"event": kind, "data": json.dumps({"ids": ids})}
+
+
+async def _gather(queue: asyncio.Queue[Change | None], seconds: float) -> set[Change]:
+    """The next change and what follows it closely; nothing when there will be no more."""
+    gathered: set[Change] = set()
+    change = await queue.get()
+    await asyncio.sleep(seconds if change else 0)
+    while change is not None:
+        gathered.add(change)
+        if queue.empty():
+            return gathered
+        change = queue.get_nowait()
+    return set()

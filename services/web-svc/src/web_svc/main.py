@@ -1,8 +1,8 @@
 """Builds web-svc by hand; the only reader of its settings."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 import logging
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path

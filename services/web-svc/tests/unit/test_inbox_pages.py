@@ -128,6 +128,15 @@ async def test_an_item_shows_its_facts_its_problem_and_its_history(world: World)
     assert page.labels(".timeline .what") == ["Waiting", "Not published"]
 
 
+async def test_an_item_offers_a_reconnect_only_where_that_would_help(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    browser = await signed_in(world)
+    for reason, offered in (("connection_expired", True), ("category_missing", False)):
+        world.publish_service.items = [item(1, status="failed", reason=reason)]
+        page = await browser.open("/b/biz_demo/items/itm_0001")
+        assert ("Reconnect" in page.labels("#item a")) is offered
+
+
 async def test_an_item_can_be_published_from_its_own_page(world: World) -> None:
     world.publish_service.items = [item(1)]
     page = await (await signed_in(world)).open("/b/biz_demo/items/itm_0001")

@@ -60,6 +60,17 @@ async def test_a_closed_page_is_forgotten() -> None:
     assert live._open == {}
 
 
+async def test_streams_end_when_the_process_is_told_to_stop() -> None:
+    live, stopping = Live(), asyncio.Event()
+    running = asyncio.ensure_future(live.run(stopping))
+    quiet, busy = changes(live, "biz_demo", gather_seconds=0), changes(live, "biz_demo", gather_seconds=0)
+    streams = [asyncio.ensure_future(anext(each, "over")) for each in (quiet, busy)]
+    await asyncio.sleep(0)
+    stopping.set()
+    await running
+    assert await asyncio.gather(*streams) == ["over", "over"]
+
+
 async def test_a_program_without_a_session_hears_nothing(world: World) -> None:
     browser = await signed_in(world)
     browser.http.cookies.clear()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from build_web_svc import BEN, XERO, Browser, World, attempt, expired, item, organisation, signed_in
+from build_web_svc import BEN, XERO, Browser, World, attempt, expired, item, organisation, problem, signed_in
 from structlog.testing import capture_logs
 from web_svc.domain.people import Membership
 
@@ -126,6 +126,12 @@ async def test_what_a_service_refused_is_told_with_its_correlation_id(world: Wor
     page = await (await signed_in(world)).open(f"{BASE}/items/itm_nope")
     assert page.status == 404
     assert "corr-of-service" in page.text
+
+
+async def test_a_service_that_does_not_believe_our_token_is_not_the_persons_fault(world: World) -> None:
+    world.publish_service.held = problem(401, "unauthenticated")
+    page = await (await signed_in(world)).open(f"{BASE}/settings")
+    assert (page.status, page.heading) == (503, "Not available just now")
 
 
 async def test_a_fault_of_ours_is_a_page_with_a_correlation_id_and_no_insides(world: World) -> None:

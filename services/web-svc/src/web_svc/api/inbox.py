@@ -14,7 +14,7 @@ from web_svc import answers
 from web_svc.api.pages import ShownConnection, show, show_banner, show_part, shown_connections
 from web_svc.api.site import AReader, Posted, Reader, Site, TheSite, key_of
 from web_svc.api.timeline import item_timeline
-from web_svc.domain.items import Tab, message_of
+from web_svc.domain.items import Tab, message_of, waits_for_login
 from web_svc.wording import say
 
 router = APIRouter(prefix="/b/{business}")
@@ -62,7 +62,7 @@ async def item(request: Request, site: TheSite, reader: AReader, item_id: str) -
         tone=row.tone,
         message=row.message,
         provider_name=row.provider_name,
-        needs_login=leads_to is not None and leads_to.standing.needs_a_login,
+        needs_login=waits_for_login(found.reason) and leads_to is not None and leads_to.standing.needs_a_login,
         tab=Tab.of(found.status),
         history=item_timeline(history),
     )

@@ -129,10 +129,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     """Another service said no: its words, and its correlation id."""
     assert isinstance(error, RequestRefused)
     log.info("page.refused_by_service", service=error.service, status=error.status, code=error.code)
-    detail = error.detail if error.status == CHANGED.status else None
-    return await _tell(
-        request, told_by_status(error.status), detail=detail, code=error.code, correlation_id=error.correlation_id
-    )
+    is_unheard = error.status == SIGNED_OUT.status  # of us, not of the person: our own token was not believed
+    told = UNAVAILABLE if is_unheard else told_by_status(error.status)
+    detail = error.detail if told is CHANGED else None
+    return await _tell(request, told, detail=detail, code=error.code, correlation_id=error.correlation_id)
 
 
 async def _framework(request: Request, error: Exception) -> Response:

@@ -60,3 +60,8 @@ def message_of(status: str, *, reason: str | None, has_provider_message: bool) -
     if status == "failed":
         return _FAILED.get(reason or "") or ("publish.unknown" if has_provider_message else "publish.refused")
     return None
+
+
+def waits_for_login(reason: str | None) -> bool:
+    """Whether a new login at the provider is what would help."""
+    return reason in {"connection_expired", "connection_revoked"}
