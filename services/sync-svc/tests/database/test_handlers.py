@@ -43,9 +43,11 @@ async def test_lists_of_a_new_connection_are_asked_for_once(tx: Tx) -> None:
     assert schedule.open_sync_id == request["sync_id"]
 
 
-async def test_event_and_state_of_one_change_ask_once_whichever_comes_first(tx: Tx) -> None:
-    await deliver(tx, received(ConnectionState, sequence=2))
-    await deliver(tx, received(ConnectionEstablished, sequence=1))
+@pytest.mark.parametrize("first", [0, 1], ids=["event", "state"])
+async def test_event_and_state_of_one_change_ask_once_whichever_comes_first(tx: Tx, first: int) -> None:
+    both = [received(ConnectionEstablished, sequence=1), received(ConnectionState, sequence=2)]
+    await deliver(tx, both[first])
+    await deliver(tx, both[1 - first])
     assert len(await said(tx, REQUESTED)) == 1
 
 

@@ -143,6 +143,16 @@ async def test_after_a_reconnect_every_list_is_read_whole(
     assert completed["lists"]["suppliers"]["removed"] == 1
 
 
+async def test_a_run_that_was_asked_for_before_a_reconnect_and_reads_after_it_reads_whole(
+    worker: Worker, provider: PracticeProvider, tokens: Tokens
+) -> None:
+    await worker.synced()
+    await worker.comes_due()
+    tokens.answer = replace(USABLE, generation=2)
+    await worker.runner().step()
+    assert [since for _, _, since in provider.reads[-2:]] == [None, None]
+
+
 async def test_a_run_says_the_consent_it_read_with_and_not_the_one_it_was_asked_under(
     worker: Worker, tokens: Tokens
 ) -> None:
