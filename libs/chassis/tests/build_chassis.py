@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from confluent_kafka import Producer as ConfluentProducer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic as TopicSpecification
 from relink_contracts.envelope import Actor, EventData, Outgoing, Received, parse, read, speaker, to_record
@@ -72,10 +73,17 @@ async def produce(kafka: str, *records: Any) -> None:
     """Each is an Outgoing, or (topic, key, value, headers) as they stand."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, max_request_size=5_000_000)
     await producer.start()
+    sent = []
     try:
         for number, record in enumerate(records, start=1):
             topic, key, value, headers = to_record(record, number) if isinstance(record, Outgoing) else record
-            await producer.send_and_wait(topic, value, key=key, headers=list(headers))
+            if key is None and value is None:  # which aiokafka refuses to send
+                other = ConfluentProducer({"bootstrap.servers": kafka})
+                other.produce(topic, headers=headers)
+                await asyncio.to_thread(other.flush, 10)
+                continue
+            sent.append(await producer.send(topic, value, key=key, headers=list(headers)))
+        await asyncio.gather(*sent)
     finally:
         await producer.stop()
 
@@ -118,11 +126,14 @@ async def eventually(claim: Callable[[], Any], seconds: float = 30) -> None:
 
 
 async def process(script: str, *arguments: str) -> asyncio.subprocess.Process:
-    """A process of its own, to be signalled: `script` is a file beside these tests."""
+    """A process of its own, to be signalled once it has said its first line. `script` is a file beside these tests."""
     environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS / 'stub_svc' / 'src'}"}
-    return await asyncio.create_subprocess_exec(
+    started = await asyncio.create_subprocess_exec(
         sys.executable, str(TESTS / "processes" / script), *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
+    assert started.stdout is not None
+    await asyncio.wait_for(started.stdout.readline(), 30)
+    return started
 
 
 class Diary:

@@ -5,6 +5,7 @@ partition, up to the first record that is not settled. What happens when somethi
 """
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import defaultdict
@@ -30,9 +31,8 @@ from chassis.observe import links_to
 
 __all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
 
-# Longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
-_DRAIN_SECONDS: Final = 50
-_SENT_BACK_SECONDS: Final = 5.0
+# Draining: longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
+_DRAIN_SECONDS, _SENT_BACK_SECONDS = 50, 5.0
 # Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log.
 _FETCH_BYTES: Final = 4_000_000
 _BATCHES: Final[dict[str, Any]] = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "no_reply": True}
@@ -42,6 +42,8 @@ _tracer = trace.get_tracer("chassis.consume")
 
 E = TypeVar("E", bound=EventData)
 Settle = Callable[[ConsumerRecord, Batch], Awaitable[Settled]]
+Hear = Callable[[Received[EventData]], Awaitable[None]]
+Decode = Callable[[KafkaRecord], Received[EventData]]
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         begin: dict[str, Any] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
         settings = {"group_id": group_id, "listener": self, "ack_policy": AckPolicy.MANUAL} | _BATCHES | _MEMBER | begin
         self._subscriber: Any = self._broker.subscriber(*topics, **settings)
-        self._subscriber(self._take, parser=_unread, decoder=_records)
+        self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)
 
     @property
     def _consumer(self) -> AIOKafkaConsumer:
@@ -276,16 +278,12 @@ async def _unread(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     return KafkaMessage(body=b"", raw_message=records, consumer=None)  # type: ignore[arg-type]
 
 
-async def _records(message: KafkaMessage) -> object:
-    return message.raw_message
-
-
-async def tail(
+async def tail(  # noqa: PLR0913 - one thing to say of each
     kafka: str,
     topics: Collection[str],
-    on_event: Callable[[Received[EventData]], Awaitable[None]],
+    on_event: Hear,
     *,
-    decode: Callable[[KafkaRecord], Received[EventData]],
+    decode: Decode,
     from_beginning_topics: Collection[str] = (),
     caught_up: asyncio.Event,
 ) -> None:
@@ -294,18 +292,8 @@ async def tail(
     Before that, `from_beginning_topics` are read from their start; `caught_up` is set when that is done. No group, no
     inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
     """
-
-    async def tell(record: ConsumerRecord) -> None:
-        try:
-            event = decode(record)
-        except (Undecodable, UnknownType) as problem:
-            _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
-        else:
-            await on_event(event)
-
-    consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=_FETCH_BYTES
-    )
+    begin = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **begin)
     while True:
         try:
             await consumer.start()
@@ -314,16 +302,27 @@ async def tail(
             _log.warning("tail.waiting", error=str(error))
             await asyncio.sleep(1)
     try:
-        while {each.topic for each in consumer.assignment()} != set(topics):
-            await asyncio.sleep(0.05)  # without a group, partitions are assigned as their metadata arrives
+        # Without a group, partitions are assigned as their metadata arrives.
+        while {each.topic for each in consumer.assignment()} != set(topics):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         ends = await consumer.end_offsets(consumer.assignment())
         first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
         for partition, end in ends.items():
             consumer.seek(partition, 0 if partition in first else end)
         while behind := [each for each, end in first.items() if await consumer.position(each) < end]:
-            await tell(await consumer.getone(*behind))
+            await _tell(await consumer.getmany(*behind, timeout_ms=200), decode, on_event)
         caught_up.set()
-        async for record in consumer:
-            await tell(record)
+        while True:
+            await _tell(await consumer.getmany(timeout_ms=1000), decode, on_event)
     finally:
         await consumer.stop()
+
+
+async def _tell(found: dict[TopicPartition, list[ConsumerRecord]], decode: Decode, on_event: Hear) -> None:
+    for record in itertools.chain.from_iterable(found.values()):
+        try:
+            event = decode(record)
+        except (Undecodable, UnknownType) as problem:
+            _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
+        else:
+            await on_event(event)

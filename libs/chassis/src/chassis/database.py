@@ -77,9 +77,5 @@ class Database:
         return True
 
     async def close(self) -> None:
-        """Gives transactions in hand five seconds to end."""
-        try:
-            async with asyncio.timeout(5):
-                await self._pool.close()
-        except TimeoutError:
-            self._pool.terminate()
+        """Waits for the transactions in hand."""
+        await self._pool.close()

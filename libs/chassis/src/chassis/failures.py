@@ -23,8 +23,7 @@ from chassis.observe import scrub
 _BATCH_SECONDS: Final = 30.0
 # Seconds before each further try, by what failed: 6 tries in 13.5 s, 3 tries in 5 s.
 _PAUSES: Final = {"not_yet_known": (0.5, 1.0, 2.0, 4.0, 6.0), "unexpected": (1.0, 4.0)}
-_NOT_READY_SECONDS: Final = 60.0
-_IN_A_ROW: Final = 5
+_NOT_READY_SECONDS, _IN_A_ROW = 60.0, 5
 _log = structlog.get_logger(__name__)
 
 

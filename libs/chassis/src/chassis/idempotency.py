@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 from starlette.datastructures import Headers
@@ -14,8 +14,7 @@ from chassis.database import Database, Tx, joining
 from chassis.problems import Problem
 from chassis.service_tokens import Gate
 
-_LONGEST_KEY: Final = 255
-_LEAST_REFUSAL, _LEAST_FAILURE = 400, 500  # of HTTP's status codes
+_LONGEST_KEY, _LEAST_REFUSAL, _LEAST_FAILURE = 255, 400, 500  # of HTTP's status codes, the last two
 
 # Ours when nobody has the key, when its 24 hours are over, or when its process died a minute ago without any effect.
 _CLAIM = """INSERT INTO idempotency_keys AS kept (caller, route, key, body_sha256) VALUES ($1, $2, $3, $4)

@@ -11,9 +11,8 @@ from relink_contracts.envelope import RecordToSend
 
 from chassis import metrics
 
-_SEND_SECONDS: Final = 20.0
-# What dead-letter topics take: any record of another topic (1 MB) together with the headers added to it.
-_MAX_BYTES: Final = 2_000_000
+_ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 20.0
+_MAX_BYTES: Final = 2_000_000  # of dead-letter topics: any record of another (1 MB) with the headers added to it
 
 
 class Sender:
@@ -26,24 +25,27 @@ class Sender:
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._producer: AIOKafkaProducer | None = None
+        self._refused: dict[str, tuple[float, Exception]] = {}
 
     async def send(self, records: Sequence[RecordToSend]) -> list[BaseException | None]:
         """Send all, pipelined and in order; for each None once every in-sync replica has it, or what went wrong.
 
-        Raises KafkaError when no producer can be started at all. A record behind one of its own topic that was not
-        even accepted is not sent. What failed may have arrived all the same.
+        Raises KafkaError when no producer can be started at all. What failed may have arrived all the same. A topic
+        that accepts nothing for 5 s, such as one that is missing, is left alone for 20 s: it must not hold up others.
         """
         self._producer = self._producer or await self._started()
-        refused: dict[str, Exception] = {}
+        now = asyncio.get_running_loop().time()
+        self._refused = {topic: refusal for topic, refusal in self._refused.items() if refusal[0] > now}
         sent: list[asyncio.Future[object] | Exception] = []
         try:
             for topic, key, value, headers in records:
                 try:
-                    if topic in refused:
-                        raise refused[topic]
-                    sent.append(await self._producer.send(topic, value, key=key, headers=headers))
+                    if topic in self._refused:
+                        raise self._refused[topic][1]
+                    async with asyncio.timeout(_ACCEPT_SECONDS):
+                        sent.append(await self._producer.send(topic, value, key=key, headers=headers))
                 except (KafkaError, TimeoutError) as error:
-                    sent.append(refused.setdefault(topic, error))
+                    sent.append(self._refused.setdefault(topic, (now + _SEND_SECONDS, error))[1])
             futures = [each for each in sent if isinstance(each, asyncio.Future)]
             late = (await asyncio.wait(futures, timeout=_SEND_SECONDS))[1] if futures else set()
         except asyncio.CancelledError:

@@ -21,13 +21,11 @@ consumer_stopped: Final = Gauge("consumer_stopped", "1 while the consumer refuse
 consumer_lag_seconds: Final = Gauge("consumer_lag_seconds", "Age when settled", ["group", "topic", "partition"])
 # Database or dead-letter topic did not answer in time, so that a partition was sent back. Look there first.
 partition_pauses: Final = Counter("partition_pauses_total", "Partitions sent back to wait", ["group"])
-
 # Seconds are normal; a minute means that broker, topic or relay is away: see `relay.waiting` in the log.
 outbox_oldest_seconds: Final = Gauge("outbox_oldest_seconds", "Age of the oldest event not yet sent")
 relayed: Final = Counter("outbox_relayed_total", "Events confirmed by Kafka and deleted from the outbox")
 # One per broker restart is normal; a steady rate is a topic that refuses.
 producers_discarded: Final = Counter("producers_discarded_total", "Kafka producers given up after an error")
-
 # Outcomes: worked, idle, waiting (an outage of the database or of what the step calls), failed (a bug: see the log).
 loop_steps: Final = Counter("loop_steps_total", "Steps of background loops, by outcome", ["loop", "outcome"])
 # By route template. 5xx are ours; 503 with an outage of the database is expected and passes.

@@ -15,13 +15,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-_SECRET_NAME: Final = re.compile(
-    r"(?i)token|secret|password|authorization|cookie|credential|private|api_?key|verifier|^code$|^state$"
-)
+_SECRET_NAME: Final = re.compile(r"(?i)token|secret|password|authorization|cookie|credential|private|_key$|verifier")
 _SECRET_TEXT: Final = re.compile(
     r"(?i)(bearer\s+)\S+"
     r"|(://[^:/@\s]+:)[^@\s]+(?=@)"
-    r"|((?:token|secret|password|code|key|state)[\"']?\s*[=:]\s*[\"']?)[^\s&\"',;)}]+"
+    r"|((?:(?:token|secret|password)[\"']?\s*[=:]|\b(?:code|key|state)=)\s*[\"']?)[^\s&\"',;)}]+"
     r"|()\beyJ[\w-]+\.[\w-]+\.[\w-]*"
 )
 _HIDDEN: Final = "[hidden]"

@@ -5,15 +5,13 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
-from typing import Final
 
 from relink_contracts.envelope import Outgoing, to_record
 
 from chassis.database import Tx
 from chassis.observe import traceparent
 
-SHARDS: Final = 16
-CHANNEL: Final = "outbox"
+SHARDS, CHANNEL = 16, "outbox"
 
 # Ordered by entity, so that two transactions that say much about the same entities cannot lock each other out.
 _NUMBER = """INSERT INTO outbox_sequences AS s (aggregatetype, aggregateid, last)
@@ -25,7 +23,6 @@ _INSERT = """INSERT INTO outbox
     SELECT a, b, c, d, e, f, g, h, i FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[],
         $6::text[], $7::smallint[], $8::bytea[], $9::jsonb[]) WITH ORDINALITY AS said (a, b, c, d, e, f, g, h, i, place)
     ORDER BY place"""
-_WAKE = f"NOTIFY {CHANNEL}"
 
 
 async def add(tx: Tx, *outgoing: Outgoing) -> None:
@@ -44,7 +41,7 @@ async def add(tx: Tx, *outgoing: Outgoing) -> None:
         what = (event.id, event.event.AGGREGATE, event.subject, sequence, event.event.TYPE)
         rows.append((*what, topic, shard_of(key), value, text))
     await tx.execute(_INSERT, *zip(*rows, strict=True))
-    await tx.execute(_WAKE)
+    await tx.execute(f"NOTIFY {CHANNEL}")
 
 
 def shard_of(key: bytes) -> int:

@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import structlog
 import uvicorn
@@ -15,7 +15,6 @@ from chassis import metrics
 from chassis.clock import happens_within
 from chassis.database import is_outage
 
-_LONGEST_PAUSE_SECONDS: Final = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -43,8 +42,16 @@ async def serve(
     if http is not None:
         told.add(asyncio.create_task(_serve_http(*http, stopping, drain_seconds), name="http"))
     tasks = told | cut
+    crashed: list[asyncio.Task[None]] = []
+
+    def look(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("job.crashed", job=task.get_name(), exc_info=task.exception())
+            crashed.append(task)
+            stopping.set()
+
     for task in tasks:
-        task.add_done_callback(lambda task: stopping.set() if _has_crashed(task) else None)
+        task.add_done_callback(look)
     await stopping.wait()
     _log.info("process.draining", seconds=drain_seconds)
     for task in cut:
@@ -54,15 +61,8 @@ async def serve(
         _log.warning("process.cut_off", job=task.get_name())
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    crashed = [task for task in tasks if _has_crashed(task)]
-    for task in crashed:
-        _log.error("job.crashed", job=task.get_name(), exc_info=task.exception())
     if crashed:
         raise SystemExit(1)
-
-
-def _has_crashed(task: asyncio.Task[None]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is not None
 
 
 async def _serve_http(app: FastAPI, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
@@ -98,7 +98,7 @@ class Loop:
             except Exception as error:  # noqa: BLE001 - see the promise above
                 failures += 1
                 outcome = "waiting" if is_outage(error) else "failed"
-                pause = min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**failures)
+                pause = min(60.0, 0.5 * 2**failures)
                 _log.warning(
                     f"loop.{outcome}", loop=self.name, seconds=pause, exc_info=outcome == "failed", error=str(error)
                 )

@@ -15,8 +15,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from chassis.problems import Problem
 
-_LIFETIME_SECONDS: Final = 60
-_KEYS_FRESH_SECONDS, _KEYS_RETRY_SECONDS = 600.0, 10.0
+_LIFETIME_SECONDS, _KEYS_FRESH_SECONDS, _KEYS_RETRY_SECONDS = 60, 600.0, 10.0
 _OIDC_ALGORITHMS: Final = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
 _log = structlog.get_logger(__name__)
 

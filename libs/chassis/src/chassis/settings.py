@@ -11,9 +11,7 @@ from joserfc.jwk import OKPKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsError
 
-PREFIX = "RELINK_"
-_FOR_TESTS = "RELINK_TEST_"
-
+PREFIX, _FOR_TESTS = "RELINK_", "RELINK_TEST_"
 S = TypeVar("S", bound=BaseSettings)
 
 
