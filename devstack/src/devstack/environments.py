@@ -138,8 +138,7 @@ class Environments:
             case "notifier-svc":
                 host, _, port = self.places.mail.partition(":")
                 mail = _group("MAIL", host=host, port=port, sender="Relink <relink@relink.example>")
-                identity = f"{self.places.simulator}/identity/v1"
-                return {**mail, **self._services("connection", identity=identity)}
+                return {**mail, **self._services("connection", identity=self.places.simulator)}
             case "web-svc":
                 services = self._services("connection", "sync", "list", "publish", identity=self.places.simulator)
                 return {**services, **self._sign_in()}

@@ -40,7 +40,7 @@ class IdentitySystem:
     async def person(self, user_id: str) -> Person | None:
         """None for somebody whom the identity system does not know. Raises Unavailable."""
         try:
-            answer = await self._http.get(f"{self._url}/users/{user_id}", timeout=TIMEOUT_SECONDS)
+            answer = await self._http.get(f"{self._url}/identity/v1/users/{user_id}", timeout=TIMEOUT_SECONDS)
             if answer.status_code in _GONE:
                 return None
             body = _PersonBody.model_validate_json(answer.raise_for_status().content)

@@ -97,7 +97,7 @@ async def room(database: Database, mail_box: MailBox, others: Others, clock: Fro
         yield MailRoom(
             database=database,
             clock=clock,
-            people=IdentitySystem("http://identity/identity/v1", http),
+            people=IdentitySystem("http://identity", http),
             connection_svc=ConnectionService("http://connection-svc", http, signer),
             mailer=Mailer("127.0.0.1", mail_box.port, "Relink <relink@product.example>"),
             holder="a test",
