@@ -32,6 +32,10 @@ CALLERS: Final = {
 }
 PEOPLE: Final = ("admin", "member", "publisher", "accountant")
 LIMITS_FACTOR: Final = 20
+PRACTICE_PROCESSING_SECONDS: Final = "1"
+"""The practice providers answer at once: a lost answer can be looked up soon, and not after minutes as in earnest."""
+SHORT_LEASES: Final = {"write_deadline_seconds": "5", "lease_seconds": "10"}
+"""What a killed worker had in hand is taken over after seconds, so that the demo's chaos can be watched."""
 
 Environment = dict[str, str]
 
@@ -134,6 +138,7 @@ class Environments:
                     **self._providers(),
                     **self._services("connection"),
                     **_group("DOCUMENTS", allowed_origins=_json([self.places.simulator])),
+                    **_group("PUBLISHING", **SHORT_LEASES),
                 }
             case "notifier-svc":
                 host, _, port = self.places.mail.partition(":")
@@ -171,6 +176,7 @@ class Environments:
             api_url=f"{inside}/xero/api.xro/2.0",
             client_id="relink-xero",
             client_secret=self.secrets.text("xero client secret"),
+            longest_processing_seconds=PRACTICE_PROCESSING_SECONDS,
         )
         quickbooks = _group(
             "PROVIDERS__QUICKBOOKS",
@@ -180,6 +186,7 @@ class Environments:
             api_url=f"{inside}/quickbooks/v3",
             client_id="relink-quickbooks",
             client_secret=self.secrets.text("quickbooks client secret"),
+            longest_processing_seconds=PRACTICE_PROCESSING_SECONDS,
         )
         return {**xero, **quickbooks}
 

@@ -1,7 +1,7 @@
 """What every accounting software can do for us."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -36,6 +36,10 @@ class ProviderFacts:
     """How long a refresh token lives unused."""
     longest_processing: timedelta
     """A request that was sent has had its effect after this time, or never will."""
+
+    def processing_within(self, seconds: float | None) -> "ProviderFacts":
+        """The same facts with another figure for `longest_processing`; None leaves them as they are."""
+        return self if seconds is None else replace(self, longest_processing=timedelta(seconds=seconds))
 
 
 class ListNotOffered(LookupError):

@@ -1,6 +1,6 @@
 """Where the providers are and who we are to them."""
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class QuickBooksSettings(BaseModel):
@@ -14,6 +14,8 @@ class QuickBooksSettings(BaseModel):
     api_url: str
     client_id: str
     client_secret: SecretStr
+    longest_processing_seconds: float | None = Field(default=None, ge=0)
+    """How long it may work on a write whose answer was lost; None is the adapter's own figure for the real software."""
 
 
 class XeroSettings(QuickBooksSettings):

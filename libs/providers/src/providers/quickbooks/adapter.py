@@ -60,9 +60,9 @@ class QuickBooks:
     """The adapter."""
 
     name = "quickbooks"
-    facts = FACTS
 
     def __init__(self, settings: QuickBooksSettings, http: httpx2.AsyncClient) -> None:
+        self.facts = FACTS.processing_within(settings.longest_processing_seconds)
         self._oauth = OAuthClient(
             http, settings.authorize_url, settings.token_url, settings.client_id, settings.client_secret
         )

@@ -74,9 +74,9 @@ class Xero:
     """The adapter."""
 
     name = "xero"
-    facts = FACTS
 
     def __init__(self, settings: XeroSettings, http: httpx2.AsyncClient) -> None:
+        self.facts = FACTS.processing_within(settings.longest_processing_seconds)
         self._oauth = OAuthClient(
             http, settings.authorize_url, settings.token_url, settings.client_id, settings.client_secret
         )
