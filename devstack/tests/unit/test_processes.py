@@ -33,8 +33,8 @@ def test_starting_what_runs_already_starts_nothing(processes: Processes) -> None
 
 
 def test_a_number_that_now_belongs_to_a_stranger_is_not_ours(processes: Processes) -> None:
-    stranger = psutil.Process()
-    processes._record("sleeper", Running(stranger.pid, stranger.create_time() - 3600, "none.log"))
+    stranger = processes.start(sleeper("stranger"))
+    processes._record("sleeper", Running(stranger.pid, stranger.started - 3600, "none.log"))
 
     assert processes.running("sleeper") is None
     assert processes.stale() == ["sleeper"]
