@@ -10,7 +10,10 @@ import httpx2
 
 
 class Outage(Exception):
-    """The service could not be reached or could not answer now. Every call here may be repeated."""
+    """The service could not be reached, could not answer now, or has not heard yet of what was asked for.
+
+    Every call here may be repeated.
+    """
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Api:
             answer = await self.http.request(method, address, **content)
         except httpx2.TransportError as error:
             raise Outage(f"{address}: {error!r}") from error
-        if answer.is_server_error:
+        if answer.is_server_error or answer.status_code == httpx2.codes.NOT_FOUND:
             raise Outage(f"{address} answered {answer.status_code}")
         return answer.raise_for_status()
 
