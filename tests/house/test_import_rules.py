@@ -14,7 +14,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = [*ROOT.glob("contracts/src"), *ROOT.glob("libs/*/src"), *ROOT.glob("services/*/src"), ROOT / "simulator/src", ROOT / "devstack/src"]
+SOURCES = [
+    *ROOT.glob("contracts/src"),
+    *ROOT.glob("libs/*/src"),
+    *ROOT.glob("services/*/src"),
+    ROOT / "simulator/src",
+    ROOT / "devstack/src",
+]
 
 PLANTED = {
     "services-are-strangers": ("sync_svc/work/planted_stranger.py", "import list_svc.domain"),

@@ -26,16 +26,39 @@ def uv(*arguments: str | Path) -> None:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     for package in OURS:
-        uv("build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder, ROOT / package)
+        uv(
+            "build",
+            "--quiet",
+            "--wheel",
+            "--no-build-isolation",
+            "--python",
+            sys.executable,
+            "--out-dir",
+            folder,
+            ROOT / package,
+        )
     return folder
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_service_imports_its_main_with_nothing_but_what_it_declares(service: str, wheels: Path, tmp_path: Path) -> None:
+def test_a_service_imports_its_main_with_nothing_but_what_it_declares(
+    service: str, wheels: Path, tmp_path: Path
+) -> None:
     environment = tmp_path / "venv"
     python = environment / "bin" / "python"
     uv("venv", "--quiet", "--python", sys.executable, environment)
-    uv("pip", "install", "--quiet", "--python", python, "--find-links", wheels, "--constraint", constraints(tmp_path), f"{service}-svc")
+    uv(
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        python,
+        "--find-links",
+        wheels,
+        "--constraint",
+        constraints(tmp_path),
+        f"{service}-svc",
+    )
 
     imported = subprocess.run(
         [python, "-c", f"import {service}_svc.main; from chassis.migrations import directory_of; assert any(directory_of('{service}_svc').iterdir())"],
@@ -47,7 +70,11 @@ def test_a_service_imports_its_main_with_nothing_but_what_it_declares(service: s
 
 def constraints(folder: Path) -> Path:
     """The lock's versions without its hashes, which would forbid our own wheels."""
-    pinned = [line.split(" ")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line and not line.startswith(" ")]
+    pinned = [
+        line.split(" ")[0]
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line and not line.startswith(" ")
+    ]
     file = folder / "constraints.txt"
     file.write_text("\n".join(pinned))
     return file

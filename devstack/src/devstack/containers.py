@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from relink_contracts.topics import load
-
 from devstack.environments import PROCESSES, SERVICES, Environments, Places, package_of
 from devstack.home import CHECKOUT, write_whole
 from devstack.postgres import ensure_database
 from devstack.secrets import Secrets
 from devstack.topics import create_topics, say_memberships
+from relink_contracts.topics import load
 
 PORT: Final = 8080
 SIMULATOR_PORT: Final = 8090

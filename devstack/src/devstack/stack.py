@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chassis.migrations import MigrationRefused, migrate
-from relink_contracts.topics import load
-
 from devstack.clock import StackClock
 from devstack.environments import PROCESSES, SERVICES, Environments, Places, package_of
 from devstack.home import DevstackError, Home, alone, home_of_checkout, read_json, write_whole
@@ -24,6 +22,7 @@ from devstack.postgres import Postgres, ensure_database, remove
 from devstack.processes import READY_SECONDS, Processes, Program, tail
 from devstack.secrets import Secrets
 from devstack.topics import create_topics, say_memberships
+from relink_contracts.topics import load
 
 INFRASTRUCTURE: Final = ("postgres", "kafka", "mail", "simulator")
 EVERY_PROCESS: Final = (*INFRASTRUCTURE, *PROCESSES)

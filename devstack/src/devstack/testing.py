@@ -20,12 +20,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import docker.errors
 import pytest
-from chassis.migrations import migrate
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic as TopicSpecification
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 
+from chassis.migrations import migrate
 from devstack.home import DevstackError, Home
 from devstack.kafka import Installation, Kafka, answers
 from devstack.ports import free_port

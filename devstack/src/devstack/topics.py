@@ -8,12 +8,12 @@ from typing import Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from relink_contracts.envelope import Actor, speaker, to_record
-from relink_contracts.events import Membership
-from relink_contracts.topics import Topic
 
 from devstack.home import DevstackError
 from devstack.processes import wait_until
+from relink_contracts.envelope import Actor, speaker, to_record
+from relink_contracts.events import Membership
+from relink_contracts.topics import Topic
 
 DEMO_BUSINESS: Final = "biz_demo"
 ROLES: Final = {"usr_anna": "admin", "usr_ben": "member", "usr_carla": "accountant"}

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import asyncpg
 import pytest
 from confluent_kafka.admin import AdminClient
+
 from devstack.kafka import answers
 from devstack.testing import NewDatabase, NewTopic, _private_kafka, _private_postgres
 

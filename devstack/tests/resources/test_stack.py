@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+
 from devstack.home import DevstackError, Home
 from devstack.kafka import Installation
 from devstack.postgres import Postgres, ensure_database

@@ -2,6 +2,7 @@
 
 import httpx2
 import pytest
+
 from devstack.demo.browser import NothingToPress, Page
 from devstack.demo.evidence import ProviderDocument, Verdict, judge
 

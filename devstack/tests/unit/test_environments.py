@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+
 from chassis.settings import load
 from devstack.environments import PROCESSES, SERVICES, Environments, Places, package_of
 from devstack.secrets import Secrets
-
 from simulator import settings as simulator_settings
 
 PORTS = {name: 20_000 + number for number, name in enumerate((*PROCESSES, "simulator"))}

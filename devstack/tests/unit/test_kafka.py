@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 
 import pytest
+
 from devstack.home import DevstackError
 from devstack.kafka import Installation, _cluster_id
 

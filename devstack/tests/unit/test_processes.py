@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from devstack.home import DevstackError, Home
 from devstack.processes import Processes, Program, Running
 

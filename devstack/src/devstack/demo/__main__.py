@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import httpx2
-from relink_contracts.topics import load
 
 from devstack.demo.browser import Browser, NothingToPress
 from devstack.demo.chaos import Chaos
@@ -19,6 +18,7 @@ from devstack.demo.story import ACCOUNTANT, ADMINISTRATOR, BUSINESS, NotAsTold, 
 from devstack.demo.upstream import Api, Outage, Upstream
 from devstack.home import DevstackError, write_whole
 from devstack.stack import Stack
+from relink_contracts.topics import load
 
 PATIENCE_SECONDS: Final = 60.0
 PATIENCE_IN_CHAOS_SECONDS: Final = 180.0

@@ -1,63 +1,62 @@
 """Kills what runs, one process after the other, while the story goes on."""
 
 import asyncio
+import contextlib
+import itertools
 from types import TracebackType
 from typing import Final, Self
 
 from devstack.demo.show import Storyteller
 from devstack.environments import PROCESSES
+from devstack.home import DevstackError
 from devstack.stack import Stack
 
 WORKERS: Final = tuple(name for name in PROCESSES if name.endswith(".worker"))
 # The broker goes once, after the workers have had their turn and while items are still to come.
 ROUND: Final = (*WORKERS, "kafka")
-BETWEEN_SECONDS: Final = 2.5
+BETWEEN_SECONDS: Final = 3.0
 AWAY_SECONDS: Final = 0.7
 
 
 class Chaos:
     """While entered: each worker is killed with SIGKILL in turn, and Kafka once; each is started again.
 
-    Workers are killed round after round until the story ends. Leaving waits until everything is up again.
+    Workers are killed round after round until the story ends. Leaving waits until everything is up again, and raises
+    DevstackError when the story was over before everybody had been killed.
     """
 
     def __init__(self, stack: Stack, show: Storyteller) -> None:
         self._stack, self._show = stack, show
         self._over = asyncio.Event()
-        self._killing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.killed: list[str] = []
 
     async def __aenter__(self) -> Self:
-        self._killing = asyncio.create_task(self._kill_in_turn())
+        self._tasks.append(asyncio.create_task(self._kill_in_turn()))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        if self._killing is not None:
-            await self._killing
-        missing = set(ROUND) - set(self.killed)
+        while self._tasks:
+            await self._tasks.pop(0)
+        missing = sorted(set(ROUND) - set(self.killed))
         if kind is None and missing:
-            raise AssertionError(f"the story was over before these were killed: {', '.join(sorted(missing))}")
+            raise DevstackError(f"the story was over before these were killed: {', '.join(missing)}")
 
     async def _kill_in_turn(self) -> None:
-        turn = 0
-        while not self._over.is_set():
-            name = ROUND[turn] if turn < len(ROUND) else WORKERS[turn % len(WORKERS)]
-            await self._kill_and_restart(name)
-            turn += 1
-            await self._wait(BETWEEN_SECONDS)
+        for name in itertools.chain(ROUND, itertools.cycle(WORKERS)):
+            await asyncio.to_thread(self._stack.kill, name)
+            self.killed.append(name)
+            self._show.say(f"       [red]SIGKILL[/] {name}")
+            # Not waited for: the next one is killed while this one still gets up.
+            self._tasks.append(asyncio.create_task(self._start_again(name)))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), BETWEEN_SECONDS)
+            if self._over.is_set():
+                return
 
-    async def _kill_and_restart(self, name: str) -> None:
-        await asyncio.to_thread(self._stack.kill, name)
-        self.killed.append(name)
-        self._show.say(f"       [red]SIGKILL[/] {name}")
+    async def _start_again(self, name: str) -> None:
         await asyncio.sleep(AWAY_SECONDS)
-        await asyncio.to_thread(self._stack.restart, name)
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._over.wait(), seconds)
-        except TimeoutError:
-            return
+        await asyncio.to_thread(self._stack.start, name)

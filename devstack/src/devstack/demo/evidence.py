@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
 from relink_contracts import decode
 from relink_contracts.envelope import EventData, Received
 

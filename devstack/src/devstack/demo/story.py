@@ -14,6 +14,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+from devstack.demo.browser import Browser
+from devstack.demo.evidence import Practice, ProviderDocument, Topics, Verdict, judge, mails, of_stage
+from devstack.demo.show import Step, Storyteller
+from devstack.demo.upstream import Api, Coding, Outage, Upstream, notices_of
+from devstack.stack import Stack
 from relink_contracts.events import (
     ConnectionExpired,
     ItemPublished,
@@ -22,12 +27,6 @@ from relink_contracts.events import (
     ReconnectRequested,
     SyncCompleted,
 )
-
-from devstack.demo.browser import Browser
-from devstack.demo.evidence import Practice, ProviderDocument, Topics, Verdict, judge, mails, of_stage
-from devstack.demo.show import Step, Storyteller
-from devstack.demo.upstream import Api, Coding, Outage, Upstream, notices_of
-from devstack.stack import Stack
 
 BUSINESS: Final = "biz_demo"
 ADMINISTRATOR: Final = "usr_anna"
