@@ -1,4 +1,4 @@
-"""The import rules hold, and each of them can be broken: a copy of the sources with one planted import per rule breaks all.
+"""The import rules hold, and each can be broken: a copy of the sources with one planted import per rule breaks all.
 
 What it cannot catch: an import that is made by name at run time.
 """

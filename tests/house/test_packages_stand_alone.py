@@ -60,10 +60,12 @@ def test_a_service_imports_its_main_with_nothing_but_what_it_declares(
         f"{service}-svc",
     )
 
-    imported = subprocess.run(
-        [python, "-c", f"import {service}_svc.main; from chassis.migrations import directory_of; assert any(directory_of('{service}_svc').iterdir())"],
-        capture_output=True, text=True, check=False, cwd=tmp_path, env={"PATH": os.environ["PATH"]},
-    )  # fmt: skip
+    program = (
+        f"import {service}_svc.main; from chassis.migrations import directory_of; "
+        f"assert any(directory_of('{service}_svc').iterdir())"
+    )
+    outside = {"capture_output": True, "text": True, "cwd": tmp_path, "env": {"PATH": os.environ["PATH"]}}
+    imported = subprocess.run([python, "-c", program], check=False, **outside)
 
     assert imported.returncode == 0, imported.stderr
 
