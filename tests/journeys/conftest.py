@@ -5,10 +5,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.async_api import Page, async_playwright, expect
+
 from devstack.demo.upstream import Api, Upstream
 from devstack.home import Home
 from devstack.stack import Stack
-from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

@@ -8,9 +8,10 @@ from decimal import Decimal
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
 from devstack.demo.upstream import Coding, Upstream
 from devstack.stack import Stack
-from playwright.async_api import Page, expect
 
 
 async def sign_in(page: Page, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from pydantic import Field
+
 from relink_contracts.check import check, release
 from relink_contracts.consistency import Effect, Finding
 from relink_contracts.envelope import EventData

@@ -2,6 +2,7 @@ from datetime import timedelta, timezone
 from uuid import UUID, uuid4
 
 import pytest
+
 from relink_contracts import Undecodable, UnknownType, decode
 from relink_contracts.envelope import (
     MAX_RECORD_BYTES,

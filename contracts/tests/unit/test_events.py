@@ -2,6 +2,7 @@ import re
 from itertools import pairwise
 
 import pytest
+
 from relink_contracts import decode, events
 from relink_contracts.envelope import EventData, is_state
 from relink_contracts.events import EVENTS

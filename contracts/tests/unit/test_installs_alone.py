@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
 from relink_contracts.generate import CONTRACTS
 
 DECODES_AN_EXAMPLE = """

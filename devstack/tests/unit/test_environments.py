@@ -25,8 +25,8 @@ def environments(tmp_path: Path) -> Environments:
         mail="127.0.0.1:1025",
         services={service: f"http://{service}.example" for service in SERVICES},
         simulator="http://simulator.example",
-        public_web="http://web.example",
-        public_connection="http://connection.example",
+        public_web="http://relink.example:8080",
+        public_connection="http://relink.example:8081",
         public_simulator="http://practice.example",
     )
     return Environments(places, Secrets(tmp_path / "secrets.json"), str(tmp_path / "clock"), str(tmp_path / "state"))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx2
+
 from providers import ProviderSettings
 from providers.models import Access, Bill, Document, Grant, Line
 from providers.quickbooks.adapter import QuickBooks

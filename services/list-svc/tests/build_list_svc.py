@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+
 from list_svc.domain.lists import ListPicture, ListRun
 from list_svc.domain.rules import Coding, Draft, Kind, Match, Operator, Rule, State
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
+
 from notifier_svc.domain.notices import Cause, Channel, Connection, Notice, Stage, State
 from notifier_svc.domain.wording import Link, Person
 

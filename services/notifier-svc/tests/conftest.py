@@ -5,11 +5,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from joserfc.jwk import OKPKey
+
 from chassis.database import Database, Tx
 from chassis.http import create_app
 from chassis.service_tokens import Gate, ServiceSigner
 from chassis.testing import FrozenClock
-from joserfc.jwk import OKPKey
 from notifier_svc.api import notices
 
 sys.path.insert(0, str(Path(__file__).parent))

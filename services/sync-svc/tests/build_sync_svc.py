@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+
 from chassis.database import Database, Tx
 from chassis.testing import FrozenClock
 from providers.models import Access, Cost, Entry, ListName, Reading

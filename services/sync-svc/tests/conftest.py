@@ -6,15 +6,17 @@ from typing import Any
 
 import httpx2
 import pytest
+from joserfc.jwk import OKPKey
+
 from chassis.database import Database, Tx
 from chassis.http import create_app
 from chassis.service_tokens import Gate, ServiceSigner
 from chassis.testing import FrozenClock
-from joserfc.jwk import OKPKey
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from build_sync_svc import NOON, PACE, Call, PracticeProvider, Tokens, Worker
+
 from sync_svc.api import refresh, status
 
 WEB_KEY = OKPKey.generate_key("Ed25519")

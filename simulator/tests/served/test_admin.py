@@ -4,6 +4,7 @@ import pytest
 from build_simulator import a_quickbooks_bill, a_supplier, a_xero_bill
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
 from simulator.testing import OTHER_XERO_ORGANISATION, REALM, XERO_ORGANISATION, Practice
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx2
 from build_simulator import a_supplier, a_xero_bill
+
 from simulator.testing import CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, XERO_ORGANISATION, Practice
 
 PATIENCE_SECONDS = 20

@@ -5,6 +5,7 @@ import time
 import httpx2
 import pytest
 from build_simulator import a_quickbooks_bill, a_supplier, a_xero_bill
+
 from simulator.testing import REALM, XERO_ORGANISATION, Api, Practice
 
 

@@ -4,6 +4,7 @@ import pytest
 from intuitlib.client import AuthClient
 from intuitlib.enums import Scopes
 from intuitlib.exceptions import AuthClientError
+
 from simulator.testing import CLIENT_ID, CLIENT_SECRET, REALM, REDIRECT_URI
 
 

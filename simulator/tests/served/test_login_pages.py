@@ -4,6 +4,7 @@ import time
 
 import pytest
 from bs4 import BeautifulSoup
+
 from simulator.pages import SLOW_SECONDS
 from simulator.testing import (
     CLIENT_ID,

@@ -6,6 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
 from simulator.testing import CHALLENGE, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, VERIFIER, Practice
 
 ASKED = {

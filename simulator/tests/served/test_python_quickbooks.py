@@ -12,6 +12,7 @@ from quickbooks.objects.base import AttachableRef, Ref
 from quickbooks.objects.bill import Bill
 from quickbooks.objects.detailline import AccountBasedExpenseLine, AccountBasedExpenseLineDetail
 from quickbooks.objects.vendor import Vendor
+
 from simulator.testing import CLIENT_ID, CLIENT_SECRET, REALM, REDIRECT_URI
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from build_simulator import a_quickbooks_bill
+
 from simulator.testing import OTHER_REALM, REALM, Api, Practice
 
 

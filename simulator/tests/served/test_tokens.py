@@ -3,6 +3,7 @@
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
 from simulator.testing import CHALLENGE, CLIENT_ID, CLIENT_SECRET, REALM, VERIFIER, XERO_ORGANISATION, Practice
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400

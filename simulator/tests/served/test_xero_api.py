@@ -2,6 +2,7 @@
 
 import pytest
 from build_simulator import a_supplier, a_xero_bill
+
 from simulator.testing import OTHER_XERO_ORGANISATION, XERO_ORGANISATION, Api, Practice
 
 

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from simulator.testing import CLIENT_ID, CLIENT_SECRET, XERO_ORGANISATION
 from xero_python.accounting import AccountingApi, Contact, Contacts, Invoice, Invoices, LineItem
 from xero_python.api_client import ApiClient, Configuration
 from xero_python.api_client.oauth2 import OAuth2Token, TokenApi
 from xero_python.exceptions import AccountingBadRequestException, NotFoundException, RateLimitException
 from xero_python.identity import IdentityApi
+
+from simulator.testing import CLIENT_ID, CLIENT_SECRET, XERO_ORGANISATION
 
 
 class Sdk:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from build_simulator import NOON, a_call
+
+from simulator import idempotency
 from simulator.calls import Answer
 from simulator.state import State, Tx
 from simulator.xero.gateway import KEY_LIFETIME
-
-from simulator import idempotency
 
 
 @pytest.fixture

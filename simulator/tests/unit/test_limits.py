@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from build_simulator import NOON, a_call
+
 from simulator.limits import Exceeded, Window, count
 from simulator.state import State, Tx
 

@@ -1,4 +1,5 @@
 import pytest
+
 from simulator.quickbooks.query import BadQueryError, UnknownPropertyError, choose, parse
 
 

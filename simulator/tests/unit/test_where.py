@@ -1,4 +1,5 @@
 import pytest
+
 from simulator.calls import Refusal
 from simulator.xero.filters import where
 

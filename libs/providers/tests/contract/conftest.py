@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from build_providers import NOON, a_bill
+
 from providers import Provider, ProviderSettings, build
 from providers.models import Access, Bill, Entry, Grant, ListName
 from simulator.testing import (

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 from build_providers import NOON, PDF
+
 from providers.errors import (
     GrantRefused,
     OrganisationGone,

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from build_providers import NOON, REALM, TENANT, Practice, a_grant, ok
+
 from providers.errors import GrantRefused, ProviderUnavailable, Throttled, TokenRejected
 from providers.interface import Provider
 from providers.models import NO_PARAMS

@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from build_providers import PDF, REALM, REALM_ACCESS, Practice, a_bill, fault, ok, rows, soon
+
 from providers.errors import OutcomeUnknown, ProviderUnavailable, Refused, Throttled, TokenRejected
 from providers.models import Line, ListName, Published
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 from build_providers import ACCESS, Practice, a_bill, an_invoice, invoices, ok, soon
+
 from providers.errors import OutcomeUnknown, ProviderUnavailable, Refused, Throttled
 from providers.models import ListName
 

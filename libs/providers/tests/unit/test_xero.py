@@ -19,6 +19,7 @@ from build_providers import (
     soon,
     validation,
 )
+
 from providers.errors import OrganisationGone, ProviderUnavailable, Refused, TokenRejected
 from providers.interface import ListNotOffered
 from providers.models import Destination, Document, ListName, Published

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 import uvloop
-from chassis import settings
 
+from chassis import settings
 from list_svc import main
 from list_svc.settings import Settings
 

@@ -1,14 +1,14 @@
 """Builds list-svc by hand."""
 
 import structlog
+from fastapi import FastAPI
+
 from chassis import clock, inbox, migrations, observe, run
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.service_tokens import Gate
-from fastapi import FastAPI
-
 from list_svc.api import routers
 from list_svc.handlers import HANDLERS
 from list_svc.settings import Settings

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
+from list_svc.domain.rules import Rule
 from relink_contracts import events
 from relink_contracts.envelope import Actor, Outgoing, Tombstone, speaker
-
-from list_svc.domain.rules import Rule
 
 _say = speaker("list-svc")
 

@@ -1,7 +1,8 @@
 """What list-svc is told from outside, as RELINK_ variables."""
 
-from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 from pydantic_settings import BaseSettings
+
+from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 
 
 class Settings(BaseSettings):

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from build_list_svc import NOON
+
 from chassis.consume import Consumer, Handler
 from chassis.database import Database
 from chassis.kafka import Sender

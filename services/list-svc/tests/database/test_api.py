@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from build_list_svc import Call, a_body
+
 from chassis.database import Database
 from list_svc.handlers.on_connection import on_connection
 from list_svc.handlers.on_list_entry import on_list_entry

@@ -2,6 +2,7 @@ import asyncio
 from datetime import timedelta
 
 from build_list_svc import NOON, a_draft, a_rule
+
 from chassis import outbox
 from chassis.database import Database
 from chassis.testing import FrozenClock

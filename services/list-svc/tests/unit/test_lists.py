@@ -1,4 +1,5 @@
 from build_list_svc import a_picture, a_run
+
 from list_svc.domain.lists import Completeness, EntryKey
 
 

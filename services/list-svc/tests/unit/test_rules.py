@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from build_list_svc import NOON, a_draft, a_rule
+
 from list_svc.domain import rules
 from list_svc.domain.rules import EntriesNotUsable, RuleChangedMeanwhile
 

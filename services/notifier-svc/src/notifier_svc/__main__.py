@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 import uvloop
-from chassis import settings
 
+from chassis import settings
 from notifier_svc import main
 from notifier_svc.settings import Settings
 

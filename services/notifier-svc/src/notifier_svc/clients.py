@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import httpx2
-from chassis.service_tokens import ServiceSigner
 from pydantic import BaseModel, ValidationError
 
+from chassis.service_tokens import ServiceSigner
 from notifier_svc.domain.wording import Link, Person
 
 TIMEOUT_SECONDS = 10.0

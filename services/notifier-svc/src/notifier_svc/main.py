@@ -4,14 +4,14 @@ import os
 import socket
 
 import httpx2
+from fastapi import FastAPI
+
 from chassis import clock, inbox, migrations, observe, run
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.service_tokens import Gate, ServiceSigner
-from fastapi import FastAPI
-
 from notifier_svc.api import notices
 from notifier_svc.clients import ConnectionService, IdentitySystem
 from notifier_svc.handlers import HANDLERS

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from notifier_svc.domain.notices import Notice
 from relink_contracts.envelope import Actor, EventData, Outgoing, speaker
 from relink_contracts.events import NotificationFailed, NotificationSent
-
-from notifier_svc.domain.notices import Notice
 
 _say = speaker("notifier-svc")
 

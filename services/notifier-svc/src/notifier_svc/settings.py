@@ -1,8 +1,9 @@
 """What notifier-svc is told from outside, as RELINK_ variables. Nothing that is an address has a default."""
 
-from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 from pydantic import BaseModel, ConfigDict
 from pydantic_settings import BaseSettings
+
+from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 
 
 class MailSettings(BaseModel):

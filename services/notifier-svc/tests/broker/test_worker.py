@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from build_notifier_svc import NOON
+
 from chassis.consume import Consumer, Handler
 from chassis.database import Database
 from chassis.kafka import Sender

@@ -1,5 +1,6 @@
 import pytest
 from build_notifier_svc import Call, a_connection, a_notice
+
 from chassis.database import Database
 from notifier_svc.domain.notices import Channel, Stage, State
 from notifier_svc.store import connections, notices

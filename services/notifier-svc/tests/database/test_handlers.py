@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from chassis.consume import NotYetKnown
 from chassis.database import Tx
 from chassis.testing import twice

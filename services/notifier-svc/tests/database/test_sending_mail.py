@@ -13,11 +13,12 @@ import httpx2
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from build_notifier_svc import NOON, a_connection, a_notice
+from joserfc.jwk import OKPKey
+
 from chassis import leases
 from chassis.database import Database
 from chassis.service_tokens import Gate, ServiceSigner
 from chassis.testing import FrozenClock
-from joserfc.jwk import OKPKey
 from notifier_svc.clients import ConnectionService, IdentitySystem
 from notifier_svc.domain.notices import FIRST_PAUSE, MOST_ATTEMPTS
 from notifier_svc.mail import Mailer

@@ -3,6 +3,7 @@ from itertools import count
 
 import pytest
 from build_notifier_svc import NOON, a_cause, a_connection, a_notice
+
 from notifier_svc.domain.notices import MOST_ATTEMPTS, Channel, Member, Stage, State, tell, tried
 
 

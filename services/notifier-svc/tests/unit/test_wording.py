@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 from build_notifier_svc import a_connection, a_link, a_notice, a_person
+
 from notifier_svc.domain.notices import Stage
 from notifier_svc.domain.wording import letter_about_expiry, telling
 from notifier_svc.mail import Mailer

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 import uvloop
-from chassis import settings
 
+from chassis import settings
 from sync_svc import main
 from sync_svc.settings import Settings
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import httpx2
+
 from chassis.service_tokens import ServiceSigner
 
 

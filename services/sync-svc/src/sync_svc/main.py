@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx2
 import structlog
+
 from chassis import clock, inbox, migrations, observe
 from chassis.consume import Consumer
 from chassis.database import Database
@@ -16,7 +17,6 @@ from chassis.relay import Relay
 from chassis.run import Loop, serve
 from chassis.service_tokens import Gate, ServiceSigner
 from providers import build
-
 from sync_svc.api import refresh, status
 from sync_svc.clients import ConnectionService
 from sync_svc.domain.schedules import Pace

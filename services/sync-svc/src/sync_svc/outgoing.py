@@ -13,7 +13,6 @@ from datetime import datetime
 from relink_contracts.envelope import Actor, EventData, Outgoing, Received, Tombstone, speaker
 from relink_contracts.events import ListEntry, SyncCompleted, SyncedList, SyncFailed, SyncRequested
 from relink_contracts.events.sync import list_entry_key
-
 from sync_svc.domain.connections import Connection
 from sync_svc.domain.entries import Content, Place
 from sync_svc.domain.runs import Run

@@ -1,5 +1,8 @@
 """What this service is told from outside: environment variables that begin with RELINK_."""
 
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings
+
 from chassis.settings import (
     DatabaseSettings,
     HttpSettings,
@@ -9,8 +12,6 @@ from chassis.settings import (
     ProcessSettings,
 )
 from providers.settings import ProviderSettings
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings
 
 
 class SyncSettings(BaseModel):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from build_sync_svc import NOON, TWO_DAYS, Worker
+
 from chassis.consume import Consumer, Handler
 from chassis.kafka import Sender
 from chassis.relay import Relay

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from build_sync_svc import Call, Worker
+
 from chassis.testing import FrozenClock
 from relink_contracts.events import ConnectionExpired
 from relink_contracts.testing import received

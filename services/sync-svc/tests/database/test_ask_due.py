@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from build_sync_svc import NOON, TWO_DAYS, Worker
+
 from chassis.database import Database
 from relink_contracts.events import ConnectionEstablished, ConnectionExpired, ConnectionReconnected, ProviderState
 from relink_contracts.testing import received

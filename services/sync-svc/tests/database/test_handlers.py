@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from build_sync_svc import NOON, TWO_DAYS, Worker, a_run, said
+
 from chassis.database import Tx
 from chassis.testing import twice
 from relink_contracts.events import (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from build_sync_svc import NOON, TWO_DAYS, USABLE, PracticeProvider, Tokens, Worker, an_entry
+
 from chassis import leases
 from chassis.testing import FrozenClock
 from providers.errors import (

@@ -7,8 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 from build_sync_svc import USABLE
-from chassis.service_tokens import ServiceSigner
 from joserfc.jwk import OKPKey
+
+from chassis.service_tokens import ServiceSigner
 from sync_svc.clients import BeingChecked, ConnectionService, ConnectionsUnavailable, NotUsable
 
 SIGNER = ServiceSigner("sync-svc", json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))

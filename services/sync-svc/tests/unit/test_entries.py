@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from build_sync_svc import HASH_KEY, NOON, content
+
 from sync_svc.domain.entries import (
     Changes,
     Content,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from build_sync_svc import NOON, a_run
+
 from sync_svc.domain.runs import Blame, Failure, Result, RunState
 
 OUTAGE = Failure("provider_timeout", Blame.PROVIDER)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from build_sync_svc import NOON, PACE, TWO_DAYS, a_schedule
+
 from sync_svc.domain.errors import CoolingDown
 from sync_svc.domain.schedules import next_slot
 

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated
 
-from chassis.database import Database
-from chassis.http import allow
-from chassis.service_tokens import Caller, Gate
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
+from chassis.database import Database
+from chassis.http import allow
+from chassis.service_tokens import Caller, Gate
 from list_svc.api.paging import next_cursor, page_by, with_one_more
 from list_svc.api.problems import told_as_problems
 from list_svc.domain.lists import Completeness, Entry, ListKey, ListPicture

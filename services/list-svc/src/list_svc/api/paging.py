@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
-from chassis.problems import Problem
 from fastapi import Query
 
+from chassis.problems import Problem
 from list_svc.domain.paging import Page
 
 T = TypeVar("T")

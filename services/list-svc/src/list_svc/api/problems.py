@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chassis.problems import Problem
-
 from list_svc.domain.rules import (
     DomainError,
     EntriesNotUsable,

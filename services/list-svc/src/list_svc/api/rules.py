@@ -3,15 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import APIRouter, Depends, Header, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
 from chassis.http import allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Header, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from relink_contracts.ids import new_id
-
 from list_svc import outgoing
 from list_svc.api.paging import next_cursor, page_by, with_one_more
 from list_svc.api.problems import etag, revision_in, told_as_problems
@@ -20,6 +19,7 @@ from list_svc.domain.paging import Page
 from list_svc.domain.rules import Coding, Draft, Kind, Match, Operator, Rule, State, UnknownConnection
 from list_svc.store import connections, entries
 from list_svc.store import rules as store
+from relink_contracts.ids import new_id
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 IfMatch = Annotated[str | None, Header()]

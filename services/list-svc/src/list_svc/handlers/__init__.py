@@ -1,6 +1,9 @@
 """Every event that list-svc hears."""
 
 from chassis.consume import Handler, knows
+from list_svc.handlers.on_connection import on_connection
+from list_svc.handlers.on_list_entry import on_list_entry
+from list_svc.handlers.on_sync_completed import on_sync_completed
 from relink_contracts.events import (
     ConnectionChanged,
     ConnectionDisconnected,
@@ -9,10 +12,6 @@ from relink_contracts.events import (
     ListEntry,
     SyncCompleted,
 )
-
-from list_svc.handlers.on_connection import on_connection
-from list_svc.handlers.on_list_entry import on_list_entry
-from list_svc.handlers.on_sync_completed import on_sync_completed
 
 HANDLERS: tuple[Handler, ...] = (
     knows(ConnectionState, on_connection),

@@ -1,10 +1,9 @@
 """Keeps our picture of the connections."""
 
 from chassis.database import Tx
+from list_svc.store import connections
 from relink_contracts.envelope import Received
 from relink_contracts.events import ConnectionEvent
-
-from list_svc.store import connections
 
 
 async def on_connection(event: Received[ConnectionEvent], tx: Tx) -> None:

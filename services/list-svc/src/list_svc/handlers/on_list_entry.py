@@ -1,11 +1,10 @@
 """Keeps the entries of each list."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import ListEntry
-
 from list_svc.domain.lists import Entry, EntryKey
 from list_svc.store import entries
+from relink_contracts.envelope import Received
+from relink_contracts.events import ListEntry
 
 
 async def on_list_entry(event: Received[ListEntry], tx: Tx) -> None:

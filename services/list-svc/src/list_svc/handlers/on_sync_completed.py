@@ -1,11 +1,10 @@
 """Remembers what each list must hold to be complete."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import SyncCompleted
-
 from list_svc.domain.lists import ListRun
 from list_svc.store import entries
+from relink_contracts.envelope import Received
+from relink_contracts.events import SyncCompleted
 
 
 async def on_sync_completed(event: Received[SyncCompleted], tx: Tx) -> None:

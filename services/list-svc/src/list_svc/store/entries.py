@@ -1,8 +1,8 @@
 """List entries and the synchronisations that brought them, which sync-svc owns."""
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from list_svc.domain.lists import Entry, EntryKey, ListKey, ListPicture, ListRun
 from list_svc.domain.paging import Page
 from list_svc.domain.rules import Coding

@@ -4,8 +4,8 @@ import json
 from datetime import datetime, timedelta
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from list_svc.domain.paging import Page
 from list_svc.domain.rules import Coding, Draft, Kind, Match, Operator, Rule, RuleExists, RuleUnknown, State
 

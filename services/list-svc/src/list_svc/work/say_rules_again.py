@@ -7,7 +7,6 @@ from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.run import Loop
-
 from list_svc import outgoing
 from list_svc.store import rules
 

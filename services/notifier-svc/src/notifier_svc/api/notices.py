@@ -3,14 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.http import allow
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
-
 from notifier_svc.domain.notices import Connection, Notice, Stage
 from notifier_svc.domain.wording import telling
 from notifier_svc.store import connections, notices

@@ -1,6 +1,10 @@
 """Every event that notifier-svc hears."""
 
 from chassis.consume import Handler, knows, reacts
+from notifier_svc.handlers.on_connection import on_connection
+from notifier_svc.handlers.on_connection_reconnected import on_connection_reconnected
+from notifier_svc.handlers.on_membership import on_membership
+from notifier_svc.handlers.on_reconnect_requested import on_reconnect_requested
 from relink_contracts.events import (
     ConnectionChanged,
     ConnectionDisconnected,
@@ -12,11 +16,6 @@ from relink_contracts.events import (
     Membership,
     ReconnectRequested,
 )
-
-from notifier_svc.handlers.on_connection import on_connection
-from notifier_svc.handlers.on_connection_reconnected import on_connection_reconnected
-from notifier_svc.handlers.on_membership import on_membership
-from notifier_svc.handlers.on_reconnect_requested import on_reconnect_requested
 
 HANDLERS: tuple[Handler, ...] = (
     knows(Membership, on_membership),

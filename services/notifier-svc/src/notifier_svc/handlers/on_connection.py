@@ -1,11 +1,10 @@
 """Keeps our picture of the connections."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import ConnectionEstablished, ConnectionEvent, ConnectionState
-
 from notifier_svc.domain.notices import Connection
 from notifier_svc.store import connections
+from relink_contracts.envelope import Received
+from relink_contracts.events import ConnectionEstablished, ConnectionEvent, ConnectionState
 
 
 async def on_connection(event: Received[ConnectionEvent], tx: Tx) -> None:

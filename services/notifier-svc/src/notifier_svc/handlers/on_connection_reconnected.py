@@ -2,12 +2,11 @@
 
 from chassis.consume import NotYetKnown
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import ConnectionReconnected
-
 from notifier_svc.domain.notices import Cause, Stage
 from notifier_svc.handlers.telling import tell_once
 from notifier_svc.store import connections, notices
+from relink_contracts.envelope import Received
+from relink_contracts.events import ConnectionReconnected
 
 
 async def on_connection_reconnected(event: Received[ConnectionReconnected], tx: Tx) -> None:

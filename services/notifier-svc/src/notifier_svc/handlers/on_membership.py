@@ -1,11 +1,10 @@
 """Keeps our picture of who belongs to which business."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import Membership
-
 from notifier_svc.domain.notices import Member
 from notifier_svc.store import members
+from relink_contracts.envelope import Received
+from relink_contracts.events import Membership
 
 
 async def on_membership(event: Received[Membership], tx: Tx) -> None:

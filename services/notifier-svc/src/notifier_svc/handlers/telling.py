@@ -5,11 +5,10 @@ from datetime import datetime
 
 from chassis import outbox
 from chassis.database import Tx
-from relink_contracts.ids import new_id
-
 from notifier_svc import outgoing
 from notifier_svc.domain.notices import Cause, State, tell
 from notifier_svc.store import notices
+from relink_contracts.ids import new_id
 
 
 async def tell_once(tx: Tx, cause: Cause, recipients: Iterable[str], *, now: datetime) -> None:

@@ -1,8 +1,8 @@
 """Our picture of the connections, which connection-svc owns."""
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from notifier_svc.domain.notices import Connection
 
 _REMEMBER = """INSERT INTO connections AS known (connection_id, business_id, lifecycle, generation, sequence)

@@ -1,7 +1,6 @@
 """Our picture of who belongs to which business, which the identity system owns."""
 
 from chassis.database import Tx
-
 from notifier_svc.domain.notices import Member
 
 _REMEMBER = """INSERT INTO memberships AS known (business_id, user_id, roles, linked_accountant, sequence)

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from notifier_svc.domain.notices import Channel, Notice, Stage, State
 
 _ADD = """INSERT INTO notices (notice_id, business_id, connection_id, generation, stage, recipient, channel, state,

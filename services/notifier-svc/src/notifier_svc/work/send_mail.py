@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
+
 from chassis import leases, outbox
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.leases import Lease, LeaseLost
 from chassis.run import Loop
-
 from notifier_svc import outgoing
 from notifier_svc.clients import ConnectionService, IdentitySystem, Unavailable
 from notifier_svc.domain.notices import Connection, Notice, State, failed, sent, tried, withdrawn

@@ -6,7 +6,6 @@ from datetime import datetime
 from math import ceil
 
 from chassis.http import Problem
-
 from sync_svc.domain.errors import CoolingDown, NotUsable, UnknownConnection, UnknownRun
 
 

@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict
+
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
 from chassis.http import allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict
 from relink_contracts.envelope import Outgoing
 from relink_contracts.fields import ListName
 from relink_contracts.ids import new_id
-
 from sync_svc import outgoing
 from sync_svc.api.problems import told_as_problems
 from sync_svc.domain.connections import Connection

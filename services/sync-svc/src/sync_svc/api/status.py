@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from fastapi import APIRouter, Depends
+
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.http import allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends
-
 from sync_svc.api.problems import told_as_problems
 from sync_svc.domain.entries import ListState
 from sync_svc.domain.errors import UnknownConnection, UnknownRun

@@ -14,7 +14,6 @@ from relink_contracts.events import (
     ProviderState,
     SyncRequested,
 )
-
 from sync_svc.handlers.on_connection import on_connection
 from sync_svc.handlers.on_provider import on_provider
 from sync_svc.handlers.on_sync_requested import on_sync_requested

@@ -7,7 +7,6 @@ from chassis.database import Tx
 from relink_contracts.envelope import Received
 from relink_contracts.events import ConnectionEstablished, ConnectionEvent, ConnectionState
 from relink_contracts.ids import new_id
-
 from sync_svc import outgoing
 from sync_svc.domain.connections import Connection, Lifecycle
 from sync_svc.domain.schedules import Schedule, next_slot

@@ -3,7 +3,6 @@
 from chassis.database import Tx
 from relink_contracts.envelope import Received
 from relink_contracts.events import ProviderState
-
 from sync_svc.store import connections
 
 

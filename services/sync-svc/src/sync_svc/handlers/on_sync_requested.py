@@ -3,7 +3,6 @@
 from chassis.database import Tx
 from relink_contracts.envelope import Received
 from relink_contracts.events import SyncRequested
-
 from sync_svc.domain.runs import Run
 from sync_svc.store import runs
 

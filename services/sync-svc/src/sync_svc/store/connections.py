@@ -1,8 +1,8 @@
 """Pictures of connections and of the providers' health. The highest sequence wins."""
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from sync_svc.domain.connections import Connection, Lifecycle
 
 _REMEMBER = """INSERT INTO connections AS known (id, business_id, provider, lifecycle, generation, sequence)

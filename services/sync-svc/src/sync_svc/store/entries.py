@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from sync_svc.domain.entries import Changes, Content, ListState, Place
 
 _STATES = "SELECT * FROM lists WHERE business_id = $1 AND connection_id = $2 ORDER BY list"

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from sync_svc.domain.errors import ChangedMeanwhile
 from sync_svc.domain.runs import Blame, Failure, ListResult, Result, Run, RunState
 

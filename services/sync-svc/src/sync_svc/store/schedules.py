@@ -3,8 +3,8 @@
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from sync_svc.domain.connections import Connection, Lifecycle
 from sync_svc.domain.errors import ChangedMeanwhile
 from sync_svc.domain.schedules import ABANDONED_AFTER, Schedule

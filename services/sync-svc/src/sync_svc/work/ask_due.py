@@ -7,7 +7,6 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.run import Loop
 from relink_contracts.ids import new_id
-
 from sync_svc import outgoing
 from sync_svc.store import schedules
 

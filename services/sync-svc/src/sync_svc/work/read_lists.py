@@ -8,7 +8,6 @@ from chassis.clock import Clock
 from providers import Provider, Providers
 from providers.errors import OrganisationGone, ProviderUnavailable, Refused, Throttled, TokenRejected
 from providers.models import Access, Entry, ListName, Reading
-
 from sync_svc.clients import AccessTokens, BeingChecked, ConnectionsUnavailable, NotUsable, TokenAnswer, Usable
 from sync_svc.domain.entries import Content, ListState, email_hash, read_since, tax_number_hash
 from sync_svc.domain.runs import Blame, Failure, Run

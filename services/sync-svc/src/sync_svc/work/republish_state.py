@@ -7,7 +7,6 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.run import Loop
 from relink_contracts.envelope import Outgoing
-
 from sync_svc import outgoing
 from sync_svc.store import entries
 from sync_svc.store.entries import Stored

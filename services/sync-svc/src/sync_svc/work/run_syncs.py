@@ -4,11 +4,11 @@ import time
 from datetime import timedelta
 
 import structlog
+
 from chassis import leases, outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
 from chassis.leases import Lease, LeaseLost
-
 from sync_svc import metrics, outgoing
 from sync_svc.domain.entries import ListState, Place, changes_between
 from sync_svc.domain.runs import ListResult, Result, Run, RunState
