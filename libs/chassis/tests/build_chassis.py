@@ -1,9 +1,11 @@
 """Builders of the chassis' tests: an event of its own, records good and bad, topics, and processes to be killed."""
 
 import asyncio
+import contextlib
+import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +14,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from confluent_kafka import Producer as ConfluentProducer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic as TopicSpecification
+from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient
+from joserfc.jwk import OKPKey
+
+from chassis.database import Database
+from chassis.service_tokens import Gate, ServiceSigner
 from relink_contracts.envelope import Actor, EventData, Outgoing, Received, parse, read, speaker, to_record
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -125,15 +133,30 @@ async def eventually(claim: Callable[[], Any], seconds: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
-async def process(script: str, *arguments: str) -> asyncio.subprocess.Process:
+async def process(script: str, *arguments: str, waits_for_line: bool = True) -> asyncio.subprocess.Process:
     """A process of its own, to be signalled once it has said its first line. `script` is a file beside these tests."""
     environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS / 'stub_svc' / 'src'}"}
     started = await asyncio.create_subprocess_exec(
         sys.executable, str(TESTS / "processes" / script), *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
-    assert started.stdout is not None
-    await asyncio.wait_for(started.stdout.readline(), 30)
+    if waits_for_line:
+        assert started.stdout is not None
+        await asyncio.wait_for(started.stdout.readline(), 30)
     return started
+
+
+async def rolled_back(database: Database, work: Callable[[Any], Awaitable[Any]]) -> None:
+    """Do this in a transaction that then fails."""
+    with contextlib.suppress(ZeroDivisionError):
+        async with database.transaction() as tx:
+            await work(tx)
+            raise ZeroDivisionError
+
+
+def say(line: str) -> None:
+    """To whoever started this process."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 class Diary:
@@ -156,3 +179,28 @@ class Diary:
     @property
     def numbers(self) -> list[int]:
         return [event.data.number for event in self.events]
+
+
+def a_key() -> tuple[str, dict[str, str]]:
+    """A service's private key as its setting, and the public half as its peers know it."""
+    key = OKPKey.generate_key("Ed25519")
+    return json.dumps(key.as_dict(private=True)), key.as_dict(private=False)
+
+
+class People:
+    """A gate with one peer that may speak for people, and tokens for it."""
+
+    def __init__(self, audience: str = "stub-svc") -> None:
+        private, public = a_key()
+        self.audience, self._signer = audience, ServiceSigner("front", private)
+        self.gate = Gate(audience, {"front": public}, {"front": ["admin", "member"]})
+
+    def headers(
+        self, subject: str = "usr_1", business_id: str = "biz_1", role: str = "admin", **more: str
+    ) -> dict[str, str]:
+        token = self._signer.token(self.audience, subject, business_id, role)
+        return {"Authorization": f"Bearer {token}", **{name.replace("_", "-"): value for name, value in more.items()}}
+
+
+def client(app: FastAPI) -> AsyncClient:
+    return AsyncClient(transport=ASGITransport(app), base_url="http://stub")

@@ -1,6 +1,7 @@
 """The domain's clock: an argument everywhere, so that a year can pass in a second."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -38,8 +39,6 @@ def from_settings(environment: str, offset_file: Path | None) -> Clock:
 
 async def happens_within(event: asyncio.Event, seconds: float) -> bool:
     """Wait for the event, but no longer than `seconds` of the system's time."""
-    try:
+    with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
+    return event.is_set()

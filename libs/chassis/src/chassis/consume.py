@@ -19,20 +19,21 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry import trace
-from relink_contracts import envelope
-from relink_contracts.envelope import EventData, KafkaRecord, Received, Undecodable, UnknownType
 from structlog.contextvars import bound_contextvars
 
 from chassis import inbox, metrics
 from chassis.clock import Clock, happens_within
 from chassis.database import Database, Tx
 from chassis.failures import Batch, FailurePolicy, NotYetKnown, Settled
+from chassis.kafka import is_reachable
 from chassis.observe import links_to
+from relink_contracts import envelope
+from relink_contracts.envelope import EventData, KafkaRecord, Received, Undecodable, UnknownType
 
 __all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
 
 # Draining: longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
-_DRAIN_SECONDS, _SENT_BACK_SECONDS = 50, 5.0
+_DRAIN_SECONDS, _SENT_BACK_SECONDS, _PROBE_SECONDS = 50, 5.0, 5.0
 # Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log.
 _FETCH_BYTES: Final = 4_000_000
 _BATCHES: Final[dict[str, Any]] = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "no_reply": True}
@@ -81,7 +82,7 @@ class Consumer:
         self, service: str, database: Database, kafka: str, handlers: Collection[Handler], clock: Clock, *, version: str
     ) -> None:
         """`kafka` is bootstrap servers. Raises ValueError when two handlers react to one type of event."""
-        self._service, self._database, self._clock = service, database, clock
+        self._service, self._database, self._kafka, self._clock = service, database, kafka, clock
         self._handlers: dict[str, list[Handler]] = defaultdict(list)
         for handler in handlers:
             if handler.once and any(other.once for other in self._handlers[handler.event.TYPE]):
@@ -104,7 +105,11 @@ class Consumer:
                 if group.group_id != self._service:
                     await group.read_to_the_end(stopping)
             self._begun = True
-            await stopping.wait()
+            while not await happens_within(stopping, _PROBE_SECONDS):
+                if not await is_reachable(self._kafka):  # aiokafka would take a whole core until it is
+                    for group in self._groups:
+                        await group.stop()
+                        await group.start(stopping)
         finally:
             await asyncio.gather(*(group.stop() for group in self._groups))
             await self._failures.sender.close()
@@ -153,7 +158,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(self, kafka: str, group_id: str, topics: set[str], settle: Settle, failures: FailurePolicy) -> None:
         self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
-        self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
+        self._hurry, self.has_joined = asyncio.Event(), False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
         self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
         begin: dict[str, Any] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
@@ -162,11 +167,12 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)
 
     @property
-    def _consumer(self) -> AIOKafkaConsumer:
-        return self._subscriber.consumer
+    def _consumer(self) -> Any:
+        return self._subscriber.consumer  # None before the start and after the end
 
     async def start(self, stopping: asyncio.Event) -> None:
         """Join the group; waits for a broker that is away."""
+        self._hurry.clear()
         while not stopping.is_set():
             try:
                 await self._broker.start()
@@ -178,7 +184,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
 
     async def stop(self) -> None:
-        self._is_stopping = True
+        self.has_joined = False
         self._hurry.set()
         await self._broker.stop()
 
@@ -190,7 +196,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._subscriber.lock.wait_release(_DRAIN_SECONDS)
         if not self._subscriber.lock.empty:
             _log.error("consumer.batch_outlasted_rebalance", group=self.group_id)
-        if not self._is_stopping:
+        if self._subscriber.running:
             self._hurry.clear()
 
     async def on_partitions_assigned(self, _assigned: Collection[TopicPartition]) -> None:
@@ -234,6 +240,8 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         for record in records:
             keys[record.topic, record.partition, record.key].append(record)
         await asyncio.gather(*(self._one_key(each, batch) for each in keys.values()))
+        if self._consumer is None:  # stopped before the batch was: it is taken again
+            return
         self._failures.remember(batch)
         offsets = batch.offsets()
         for partition, (offset, is_left) in offsets.items():

@@ -11,13 +11,13 @@ from typing import Final
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from relink_contracts.envelope import RecordToSend
 
 from chassis import metrics
 from chassis.clock import happens_within
 from chassis.database import is_outage
 from chassis.kafka import Sender
 from chassis.observe import scrub
+from relink_contracts.envelope import RecordToSend
 
 # How long one batch may wait in all, whatever for: well below the rebalance timeout, in which it must end.
 _BATCH_SECONDS: Final = 30.0

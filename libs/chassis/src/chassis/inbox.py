@@ -2,10 +2,9 @@
 
 from datetime import timedelta
 
-from relink_contracts.envelope import EventData, Received
-
 from chassis.database import Database, Tx
 from chassis.run import Loop
+from relink_contracts.envelope import EventData, Received
 
 _FIRST = "INSERT INTO inbox (consumer, source, event_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 

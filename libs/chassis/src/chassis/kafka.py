@@ -7,11 +7,11 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from relink_contracts.envelope import RecordToSend
 
 from chassis import metrics
+from relink_contracts.envelope import RecordToSend
 
-_ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 20.0
+_ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 10.0
 _MAX_BYTES: Final = 2_000_000  # of dead-letter topics: any record of another (1 MB) with the headers added to it
 
 
@@ -31,7 +31,7 @@ class Sender:
         """Send all, pipelined and in order; for each None once every in-sync replica has it, or what went wrong.
 
         Raises KafkaError when no producer can be started at all. What failed may have arrived all the same. A topic
-        that accepts nothing for 5 s, such as one that is missing, is left alone for 20 s: it must not hold up others.
+        that accepts nothing for 5 s, such as one that is missing, is left alone for 10 s: it must not hold up others.
         """
         self._producer = self._producer or await self._started()
         now = asyncio.get_running_loop().time()
@@ -58,10 +58,6 @@ class Sender:
         if any(results):
             await self._discard()
         return results
-
-    async def is_reachable(self) -> bool:
-        """Asked before sending: with work in hand and no broker, the client takes a whole core for nothing."""
-        return any([await _listens(address) for address in self._bootstrap_servers.split(",")])
 
     async def close(self) -> None:
         if self._producer is not None:
@@ -90,12 +86,12 @@ class Sender:
         return producer
 
 
-async def _listens(address: str) -> bool:
-    host, _, port = address.strip().rpartition(":")
-    try:
-        async with asyncio.timeout(2):
-            _, writer = await asyncio.open_connection(host, int(port))
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
+async def is_reachable(bootstrap_servers: str) -> bool:
+    """Whether any broker takes a connection: asked before work, since without one the client takes a whole core."""
+    for host, _, port in (address.strip().rpartition(":") for address in bootstrap_servers.split(",")):
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(2):
+                _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return True
+    return False

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 
-from relink_contracts.envelope import Outgoing, to_record
-
 from chassis.database import Tx
 from chassis.observe import traceparent
+from relink_contracts.envelope import Outgoing, to_record
 
 SHARDS, CHANNEL = 16, "outbox"
 

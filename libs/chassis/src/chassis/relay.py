@@ -13,14 +13,14 @@ import asyncpg
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from opentelemetry import trace
-from relink_contracts.envelope import RecordToSend
 
 from chassis import metrics
 from chassis.clock import happens_within
 from chassis.database import COMMAND_SECONDS, is_outage
-from chassis.kafka import Sender
+from chassis.kafka import Sender, is_reachable
 from chassis.observe import links_to
 from chassis.outbox import CHANNEL, SHARDS
+from relink_contracts.envelope import RecordToSend
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
 _BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS = 500, 1.0, 5.0
@@ -39,7 +39,7 @@ class Relay:
     name = "relay"
 
     def __init__(self, database_url: str, kafka: str) -> None:
-        self._database_url, self._sender = database_url, Sender(kafka)
+        self._database_url, self._kafka, self._sender = database_url, kafka, Sender(kafka)
         self._woken, self._pause = asyncio.Event(), 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -72,7 +72,7 @@ class Relay:
         shards = [row["s"] for row in await connection.fetch(_SHARDS_WITH_ROWS, SHARDS)]
         if not shards:
             return False
-        if not await self._sender.is_reachable():
+        if not await is_reachable(self._kafka):
             raise KafkaConnectionError("no broker answers")
         random.shuffle(shards)  # so that replicas meet less
         outcomes = [await self._relay_shard(connection, shard) for shard in shards]

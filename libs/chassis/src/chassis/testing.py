@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from relink_contracts.envelope import EventData, Received
-
 from chassis.consume import Handler
 from chassis.database import Tx
+from relink_contracts.envelope import EventData, Received
 
 E = TypeVar("E", bound=EventData)
 

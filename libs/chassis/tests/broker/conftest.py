@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 from build_chassis import NOON, ThingState, committed, drop_topics, everything_on, make_topic, on
+
 from chassis.consume import Consumer, Handler
 from chassis.database import Database
 from chassis.testing import FrozenClock

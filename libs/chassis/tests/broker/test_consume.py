@@ -4,12 +4,12 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
-from build_chassis import Diary, a_thing, eventually, make_topic, on, produce, said
+from build_chassis import Diary, a_thing, eventually, produce, said
+from prometheus_client import REGISTRY
+
 from chassis.consume import Consumer, knows, reacts, tail
 from chassis.database import Tx
 from chassis.testing import FrozenClock
-from prometheus_client import REGISTRY
 from relink_contracts.envelope import Tombstone, parse, read
 
 

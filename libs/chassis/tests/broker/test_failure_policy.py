@@ -7,9 +7,10 @@ from typing import Any
 
 import asyncpg
 from build_chassis import Diary, a_thing, drop_topics, eventually, make_topic, produce, said
+from prometheus_client import REGISTRY
+
 from chassis.consume import Consumer, NotYetKnown, knows, reacts
 from chassis.database import Tx
-from prometheus_client import REGISTRY
 from relink_contracts.envelope import to_record
 
 

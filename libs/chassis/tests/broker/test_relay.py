@@ -3,6 +3,7 @@ import signal
 from collections import defaultdict
 
 from build_chassis import ThingHappened, a_thing, drop_topics, eventually, everything_on, make_topic, on, process, said
+
 from chassis import outbox
 from chassis.database import Database
 from chassis.relay import Relay
@@ -134,7 +135,8 @@ async def test_a_relay_outlives_a_broker_that_is_away_and_a_connection_that_is_c
     await eventually(empty(database))
     async with database.acquire() as connection:
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
         )
     await fill(database, stage.topic, events=10)
     await eventually(empty(database))

@@ -1,9 +1,10 @@
-"""Workers that come and go. What it cannot catch: a member that is stopped and continued (SIGSTOP) for longer than its session."""
+"""Workers that come and go. It cannot catch a member that is stopped (SIGSTOP) for longer than its session."""
 
 import asyncio
 import signal
 
 from build_chassis import ThingHappened, a_thing, eventually, make_topic, on, process, produce, said
+
 from chassis.database import Database
 
 THINGS, ROUNDS = 40, 200

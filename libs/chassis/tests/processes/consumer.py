@@ -1,11 +1,12 @@
-"""A worker of the tests: notes each event it handles in the table `things`. SERVICE DATABASE KAFKA TOPIC MILLISECONDS."""
+"""A worker that notes each event in the table `things`. SERVICE DATABASE KAFKA TOPIC MILLISECONDS."""
 
 import asyncio
 import random
 import sys
 from typing import Any
 
-from build_chassis import NOON, ThingHappened, on
+from build_chassis import NOON, ThingHappened, eventually, on, say
+
 from chassis.consume import Consumer, knows
 from chassis.database import Database, Tx
 from chassis.run import serve
@@ -25,9 +26,8 @@ async def main(service: str, url: str, kafka: str, topic: str, milliseconds: str
     consumer = Consumer(service, database, kafka, handlers, FrozenClock(NOON), version="1")
 
     async def tell() -> None:
-        while not await consumer.is_ready():
-            await asyncio.sleep(0.05)
-        print("ready", flush=True)
+        await eventually(consumer.is_ready)
+        say("ready")
 
     await serve(consumer, tell())
     await database.close()

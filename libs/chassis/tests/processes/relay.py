@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 
+from build_chassis import say
+
 from chassis.kafka import Sender
 from chassis.relay import Relay
 from chassis.run import serve
@@ -22,7 +24,7 @@ async def main(url: str, kafka: str, *mode: str) -> None:
         relay._sender = DiesWhenSent(kafka)
 
     async def tell() -> None:
-        print("ready", flush=True)
+        say("ready")
 
     await serve(relay, tell())
 
