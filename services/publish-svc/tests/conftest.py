@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from chassis.database import Database, Tx
 
 sys.path.insert(0, str(Path(__file__).parent))

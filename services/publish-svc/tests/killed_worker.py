@@ -13,6 +13,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from build_publish_svc import FakeDocuments, FakeTokens, a_token
+
 from chassis import clock, observe, run
 from chassis.database import Database
 from providers import models

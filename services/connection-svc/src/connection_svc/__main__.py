@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 import uvloop
-from chassis import settings
 
+from chassis import settings
 from connection_svc import main
 from connection_svc.settings import Settings
 

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from providers import Provider
-from providers.models import Grant as ProviderGrant
-
 from connection_svc.domain.connection import Organisation
 from connection_svc.domain.grant import Tokens, idle_refresh_at
+from providers import Provider
+from providers.models import Grant as ProviderGrant
 
 
 def tokens_from(granted: ProviderGrant, provider: Provider, *, now: datetime) -> Tokens:

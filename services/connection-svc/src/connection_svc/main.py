@@ -7,8 +7,10 @@ from importlib.metadata import version
 from uuid import uuid4
 
 import httpx2
-import providers
 import structlog
+from fastapi import FastAPI
+
+import providers
 from chassis import clock, inbox, migrations, observe, run
 from chassis.consume import Consumer
 from chassis.database import Database
@@ -16,8 +18,6 @@ from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.run import Loop
 from chassis.service_tokens import Gate
-from fastapi import FastAPI
-
 from connection_svc.api import (
     access_tokens,
     attempts,

@@ -16,6 +16,9 @@
 from datetime import datetime
 from typing import TypedDict
 
+from connection_svc.domain.attempt import Attempt, Channel, Problem
+from connection_svc.domain.connection import Connection, DetectedBy, Organisation
+from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectCase
 from relink_contracts.envelope import Actor, EventData, Outgoing, speaker
 from relink_contracts.events import (
     ConnectionAuthorisationFailed,
@@ -32,10 +35,6 @@ from relink_contracts.events import (
     ReconnectCompleted,
     ReconnectRequested,
 )
-
-from connection_svc.domain.attempt import Attempt, Channel, Problem
-from connection_svc.domain.connection import Connection, DetectedBy, Organisation
-from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectCase
 
 SYSTEM = Actor(type="system", id="connection-svc")
 

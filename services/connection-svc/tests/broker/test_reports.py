@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from build_connection_svc import BUSINESS, NOON, a_connection, some_tokens, stored
+
 from chassis.consume import Consumer, Handler
 from chassis.database import Database
 from chassis.kafka import Sender

@@ -13,6 +13,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+
 from chassis.consume import Handler, NotYetKnown, reacts
 from chassis.database import Database, Tx
 from chassis.testing import FrozenClock, twice

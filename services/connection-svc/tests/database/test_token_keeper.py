@@ -21,6 +21,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Connection, DetectedBy, ExpiryReason, Lifecycle

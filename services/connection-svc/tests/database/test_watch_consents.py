@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from build_connection_svc import BUSINESS, NOON, YEAR, Organisation, a_connection, said, stored, types_said
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Connection, Lifecycle

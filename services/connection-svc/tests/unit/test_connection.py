@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from build_connection_svc import DEMO, NOON, OTHER, YEAR, a_connection, a_pending_connection, an_expired_connection
+
 from connection_svc.domain.connection import (
     Connection,
     ExpiryReason,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from build_connection_svc import NOON, a_grant, some_tokens
+
 from connection_svc.domain.grant import (
     OUTCOME_WAIT,
     REPORT_PAUSE,

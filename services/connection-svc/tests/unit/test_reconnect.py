@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from build_connection_svc import DEMO, NOON, YEAR, a_case, a_connection, an_expired_connection
+
 from connection_svc.domain.connection import Connection, Lifecycle
 from connection_svc.domain.reconnect import (
     LINK_LIFETIME,

@@ -2,6 +2,7 @@
 
 import pytest
 from build_connection_svc import KEY, VAULT
+
 from connection_svc.store.sealing import CurrentKeyMissing, KeyTooShort, Place, Sealed, Undecipherable, Vault
 
 HERE = Place("grants", "biz_demo", "con_1")

@@ -4,8 +4,8 @@ import argparse
 import asyncio
 
 import uvloop
-from chassis import settings
 
+from chassis import settings
 from publish_svc import main
 from publish_svc.settings import Settings
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import httpx2
+
 from chassis.clock import Clock
 from chassis.service_tokens import ServiceSigner
 

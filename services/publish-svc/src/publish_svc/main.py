@@ -5,6 +5,8 @@ import socket
 from datetime import timedelta
 
 import httpx2
+from fastapi import FastAPI
+
 import providers
 from chassis import clock, inbox, migrations, observe, run
 from chassis.consume import Consumer
@@ -12,8 +14,6 @@ from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.service_tokens import Gate, ServiceSigner
-from fastapi import FastAPI
-
 from publish_svc.api import routers
 from publish_svc.clients import ConnectionService
 from publish_svc.documents import HttpDocuments, resolve_by_dns

@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from publish_svc.domain.items import Item, ItemStatus
+from publish_svc.domain.lane import Holding, Published, Result, Settled, Unavailable, Unknown
+from publish_svc.domain.releases import Finished, Release
 from relink_contracts.envelope import Actor, EventData, Outgoing, Received, speaker
 from relink_contracts.events import (
     ItemHeld,
@@ -13,10 +16,6 @@ from relink_contracts.events import (
     ReleaseFinished,
     ReleaseStarted,
 )
-
-from publish_svc.domain.items import Item, ItemStatus
-from publish_svc.domain.lane import Holding, Published, Result, Settled, Unavailable, Unknown
-from publish_svc.domain.releases import Finished, Release
 
 SERVICE = "publish-svc"
 

@@ -1,9 +1,10 @@
 """What publish-svc is told from outside, as RELINK_ variables."""
 
-from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
-from providers.settings import ProviderSettings
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings
+
+from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
+from providers.settings import ProviderSettings
 
 
 class ServiceAddresses(BaseModel):

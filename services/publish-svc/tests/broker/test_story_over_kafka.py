@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from build_publish_svc import BILL, NOON, World, a_connection, a_queued_item
+
 from chassis.consume import Consumer, Handler
 from chassis.kafka import Sender
 from publish_svc.domain.connections import Gate

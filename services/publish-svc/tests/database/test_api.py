@@ -10,10 +10,11 @@ from typing import Any
 import httpx2
 import pytest
 from build_publish_svc import FILE, World, a_connection, known, outbox_of
+from joserfc.jwk import OKPKey
+
 from chassis.http import create_app
 from chassis.service_tokens import Gate as Doorkeeper
 from chassis.service_tokens import ServiceSigner
-from joserfc.jwk import OKPKey
 from providers.errors import Problem, Refused
 from publish_svc.api import routers
 from publish_svc.domain.connections import ConnectionPicture, Gate

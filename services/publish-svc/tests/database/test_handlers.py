@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from build_publish_svc import World, a_connection, a_queued_item, known
+
 from chassis.consume import Handler, NotYetKnown
 from chassis.database import Tx
 from chassis.testing import twice

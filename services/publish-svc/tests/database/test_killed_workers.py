@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from build_publish_svc import BILL, World, a_connection, a_queued_item
+
 from chassis.database import Database
 
 WORKERS = Path(__file__).parent.parent / "killed_worker.py"

@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 from build_publish_svc import BILL, World, a_connection, a_queued_item, a_token
+
 from providers import ProviderSettings, build
 from providers.interface import Provider
 from providers.models import Access, ListName

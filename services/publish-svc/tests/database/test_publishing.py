@@ -18,6 +18,7 @@ from build_publish_svc import (
     a_queued_item,
     a_token,
 )
+
 from providers.errors import OrganisationGone, Problem, ProviderUnavailable, Refused, Throttled, TokenRejected
 from publish_svc.clients import BeingChecked, ConnectionsUnavailable, NotUsable, TokenAnswer
 from publish_svc.documents import DocumentRefused, DocumentUnavailable

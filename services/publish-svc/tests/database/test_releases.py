@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from build_publish_svc import BILL, World, a_connection, a_queued_item
+
 from providers.errors import Problem, Refused
 from publish_svc.clients import NotUsable
 from publish_svc.domain.connections import ConnectionNews, ConnectionPicture, Gate, Lifecycle

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from build_publish_svc import LEASE, PROCESSING, FakeDocuments, FakeProvider, Stop, World
+
 from chassis import leases
 from publish_svc.domain.items import DocumentRef
 from publish_svc.work.lanes import serve_a_lane

@@ -8,9 +8,10 @@ from typing import Any
 import httpx2
 import pytest
 from build_publish_svc import NOON, a_token
+from joserfc.jwk import OKPKey
+
 from chassis.service_tokens import ServiceSigner
 from chassis.testing import FrozenClock
-from joserfc.jwk import OKPKey
 from publish_svc.clients import BeingChecked, ConnectionService, ConnectionsUnavailable, NotUsable, Usable
 
 SIGNER = ServiceSigner("publish-svc", json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 from build_publish_svc import DOCUMENT, FILE
+
 from publish_svc.documents import DocumentRefused, DocumentUnavailable, HttpDocuments
 
 PUBLIC = "93.184.216.34"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from build_publish_svc import NOON, a_connection, a_queued_item
 from hypothesis import given
 from hypothesis import strategies as st
+
 from publish_svc.domain.connections import ConnectionNews, ConnectionPicture, Gate, Lifecycle
 from publish_svc.domain.items import HoldReason, ItemStatus
 from publish_svc.domain.lane import LookUp, Publish, Recover, Rest, hold_at_gate, next_step

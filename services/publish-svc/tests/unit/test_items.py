@@ -9,6 +9,7 @@ import pytest
 from build_publish_svc import AT, BILL, DOCUMENT, NOON, a_connection, a_queued_item, an_item
 from hypothesis import given
 from hypothesis import strategies as st
+
 from publish_svc.domain.connections import ConnectionPicture, Gate
 from publish_svc.domain.errors import NotEditable, NotMovable, NotPublishable
 from publish_svc.domain.items import Failure, FailureClass, HoldReason, Item, ItemStatus, Line, Receipt

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 
 from chassis import settings
-
 from web_svc import main
 from web_svc.settings import Settings
 

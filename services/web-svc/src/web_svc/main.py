@@ -8,6 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx2
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
 from chassis import clock, migrations
 from chassis.consume import tail
 from chassis.database import Database
@@ -15,10 +18,7 @@ from chassis.http import create_app
 from chassis.observe import configure_logging, trace_to
 from chassis.run import serve
 from chassis.service_tokens import ServiceSigner
-from fastapi import FastAPI
 from relink_contracts import decode
-from starlette.staticfiles import StaticFiles
-
 from web_svc.api import connections, events, inbox, links, problems, reconnect, signin
 from web_svc.api.browser import Browser
 from web_svc.api.site import Site

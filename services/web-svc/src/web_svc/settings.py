@@ -1,5 +1,8 @@
 """What this service must be told. Only `main` reads it."""
 
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings
+
 from chassis.settings import (
     DatabaseSettings,
     HttpSettings,
@@ -8,8 +11,6 @@ from chassis.settings import (
     LongSecret,
     ProcessSettings,
 )
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings
 
 
 class ServiceAddresses(BaseModel):

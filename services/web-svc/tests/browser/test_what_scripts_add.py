@@ -3,6 +3,7 @@
 from build_web_svc import NOW, XERO, connection, expired, item, release
 from playwright.async_api import expect
 from serve_web_svc import Served
+
 from web_svc.live import Change
 
 BASE = "/b/biz_demo"

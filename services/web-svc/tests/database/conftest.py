@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+
 from chassis.database import Database
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from build_web_svc import SessionsInMemory
+
 from chassis.database import Database
 from web_svc.store.sessions import Session, Sessions, SignIn, StoredSessions
 

@@ -1,6 +1,7 @@
 """How an item stands."""
 
 import pytest
+
 from web_svc.domain.items import Tab, message_of
 
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from build_web_svc import World, signed_in
+
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import ConnectionExpired, ItemPublished, Membership, ProviderState
 from relink_contracts.testing import a, received

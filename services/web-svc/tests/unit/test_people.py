@@ -1,6 +1,7 @@
 """Who may do what here."""
 
 import pytest
+
 from web_svc.domain.people import Membership, Memberships
 
 

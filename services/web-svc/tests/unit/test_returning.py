@@ -1,6 +1,7 @@
 """Where a person may be sent after signing in."""
 
 import pytest
+
 from web_svc.domain.returning import safe_return
 
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from build_web_svc import BEN, XERO, Browser, World, attempt, expired, item, organisation, problem, signed_in
 from structlog.testing import capture_logs
+
 from web_svc.domain.people import Membership
 
 BASE = "/b/biz_demo"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from web_svc.domain.standing import Banner, Stand, Standing, choose_banner, days_left, share_left, standing_of
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 import web_svc
 from web_svc.wording import MESSAGES, say
 

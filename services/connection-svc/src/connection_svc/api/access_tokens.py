@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import structlog
-from chassis.service_tokens import Caller
 from fastapi import APIRouter, Depends
 
+from chassis.service_tokens import Caller
 from connection_svc.api import callers, problems
 from connection_svc.api.parts import Parts
 from connection_svc.api.wire import (

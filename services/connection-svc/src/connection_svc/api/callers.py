@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from fastapi import Depends
+
 from chassis.http import Problem, allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import Depends
 
 Dependency = Callable[..., Awaitable[Caller]]
 

@@ -3,16 +3,16 @@
 from datetime import datetime, timedelta
 
 import structlog
+
 from chassis import outbox
 from chassis.database import Tx
-from relink_contracts.envelope import Actor
-
 from connection_svc import metrics, outgoing
 from connection_svc.domain.attempt import Attempt, AttemptStatus
 from connection_svc.domain.connection import Connection, Organisation
 from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import attempts, cases, connections, grants, history
 from connection_svc.store.sealing import Vault
+from relink_contracts.envelope import Actor
 
 _log = structlog.get_logger(__name__)
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from chassis import outbox
-from chassis.service_tokens import Caller
 from fastapi import APIRouter, Depends, Header, Response
 
+from chassis import outbox
+from chassis.service_tokens import Caller
 from connection_svc import outgoing
 from connection_svc.api import callers, problems
 from connection_svc.api.parts import Parts

@@ -4,10 +4,10 @@ import base64
 import binascii
 from typing import Annotated
 
-from chassis.http import Problem
-from chassis.service_tokens import Caller
 from fastapi import APIRouter, Depends, Query
 
+from chassis.http import Problem
+from chassis.service_tokens import Caller
 from connection_svc.api import callers, problems
 from connection_svc.api.parts import Parts
 from connection_svc.api.wire import (

@@ -4,11 +4,10 @@ import asyncio
 from typing import Annotated
 
 import structlog
+from fastapi import APIRouter, Depends
+
 from chassis import outbox
 from chassis.service_tokens import Caller
-from fastapi import APIRouter, Depends
-from providers.errors import ProviderError
-
 from connection_svc import incoming, outgoing
 from connection_svc.api import callers, problems
 from connection_svc.api.confirm import close_case
@@ -18,6 +17,7 @@ from connection_svc.domain.connection import Connection
 from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import connections, grants, history
 from connection_svc.store.sealing import Undecipherable
+from providers.errors import ProviderError
 
 REVOKE_SECONDS = 10.0
 

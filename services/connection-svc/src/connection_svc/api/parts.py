@@ -7,12 +7,11 @@ from typing import Protocol
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.service_tokens import Gate
-from providers import Providers
-
 from connection_svc.api.confirm import Confirmations
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import AccessAnswer
 from connection_svc.store.sealing import Vault
+from providers import Providers
 
 
 class AccessTokens(Protocol):

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 from chassis.http import Problem
-
 from connection_svc.domain.attempt import AttemptOver, NotReturned, OrganisationNotGranted, OrganisationTaken
 from connection_svc.domain.connection import (
     NotDisconnectable,

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from chassis.consume import NotYetKnown
 from chassis.database import Tx
-
 from connection_svc.domain.connection import Lifecycle
 from connection_svc.store import checks, connections
 from connection_svc.store.checks import Check

@@ -1,12 +1,11 @@
 """An item was not published."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import ItemPublishFailed
-
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.handlers.blame import look_into
 from connection_svc.store.checks import Check
+from relink_contracts.envelope import Received
+from relink_contracts.events import ItemPublishFailed
 
 
 async def on_item_publish_failed(event: Received[ItemPublishFailed], tx: Tx) -> None:

@@ -1,12 +1,11 @@
 """Lists were not read."""
 
 from chassis.database import Tx
-from relink_contracts.envelope import Received
-from relink_contracts.events import SyncFailed
-
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.handlers.blame import look_into
 from connection_svc.store.checks import Check
+from relink_contracts.envelope import Received
+from relink_contracts.events import SyncFailed
 
 
 async def on_sync_failed(event: Received[SyncFailed], tx: Tx) -> None:

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from connection_svc.domain.connection import ExpiryReason
 from connection_svc.domain.reconnect import CaseOutcome, ReconnectCase, remind_at
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chassis.database import Tx
-
 from connection_svc.domain.connection import DetectedBy
 
 # Several reports of one connection are one check, due at once, about the latest of them.

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.grant import Grant, Tokens
 from connection_svc.store.sealing import Place, Sealed, Vault

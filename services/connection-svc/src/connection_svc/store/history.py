@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from connection_svc.domain.connection import Connection
 
 ADD = """

@@ -1,8 +1,8 @@
 """Reconnect links, known by the hashes of their secrets."""
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from connection_svc.domain.attempt import hashed
 from connection_svc.domain.reconnect import ReconnectLink
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.database import Database
-
 from connection_svc.domain.grant import Checking
 from connection_svc.store import checks
 from connection_svc.work.token_keeper import TokenKeeper

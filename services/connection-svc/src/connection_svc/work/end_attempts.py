@@ -3,7 +3,6 @@
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database
-
 from connection_svc import metrics, outgoing
 from connection_svc.domain.attempt import AttemptStatus, Problem
 from connection_svc.store import attempts, connections

@@ -3,14 +3,14 @@
 from datetime import datetime
 
 import structlog
+
 from chassis import outbox
 from chassis.database import Tx
-from relink_contracts.ids import new_id
-
 from connection_svc import metrics, outgoing
 from connection_svc.domain.connection import Connection, DetectedBy, ExpiryReason
 from connection_svc.domain.reconnect import ReconnectCase
 from connection_svc.store import cases, connections, history
+from relink_contracts.ids import new_id
 
 _log = structlog.get_logger(__name__)
 

@@ -2,7 +2,6 @@
 
 from chassis.clock import Clock
 from chassis.database import Database
-
 from connection_svc.store import grants
 from connection_svc.work.token_keeper import TokenKeeper
 

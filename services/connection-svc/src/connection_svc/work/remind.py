@@ -3,7 +3,6 @@
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database
-
 from connection_svc import outgoing
 from connection_svc.domain.reconnect import remind as with_reminder
 from connection_svc.domain.reconnect import remind_at

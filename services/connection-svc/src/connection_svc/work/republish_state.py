@@ -5,7 +5,6 @@ from datetime import timedelta
 from chassis import leases, outbox
 from chassis.clock import Clock
 from chassis.database import Database
-
 from connection_svc import outgoing
 from connection_svc.store import connections
 

@@ -11,18 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+
 from chassis.clock import Clock
 from chassis.database import Database
-from providers import Providers
-from providers.errors import (
-    GrantRefused,
-    OrganisationGone,
-    ProviderUnavailable,
-    Refused,
-    Throttled,
-    TokenRejected,
-)
-
 from connection_svc import incoming, metrics
 from connection_svc.domain.connection import Connection, DetectedBy, Lifecycle, why_expired
 from connection_svc.domain.grant import (
@@ -43,6 +34,15 @@ from connection_svc.domain.grant import (
 from connection_svc.store import connections, grants
 from connection_svc.store.sealing import Undecipherable, Vault
 from connection_svc.work.expire import expire
+from providers import Providers
+from providers.errors import (
+    GrantRefused,
+    OrganisationGone,
+    ProviderUnavailable,
+    Refused,
+    Throttled,
+    TokenRejected,
+)
 
 PROVIDER_TIMEOUT = timedelta(seconds=20)
 LEASE = timedelta(seconds=30)  # longer than a call may take; half of OUTCOME_WAIT

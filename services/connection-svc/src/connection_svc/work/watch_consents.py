@@ -5,7 +5,6 @@ from datetime import datetime
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-
 from connection_svc import outgoing
 from connection_svc.domain.connection import Connection, DetectedBy, ExpiryReason, warn
 from connection_svc.store import connections, history

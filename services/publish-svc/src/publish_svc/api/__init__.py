@@ -1,10 +1,10 @@
 """What people and programs may ask of publish-svc."""
 
+from fastapi import APIRouter
+
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.service_tokens import Gate
-from fastapi import APIRouter
-
 from publish_svc.api import ask, deliver, read
 
 

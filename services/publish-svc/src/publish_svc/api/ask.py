@@ -3,15 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
+from fastapi import APIRouter, Depends, Response
+
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
 from chassis.http import allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Response
-from relink_contracts.envelope import Actor
-from relink_contracts.ids import new_id
-
 from publish_svc import outgoing
 from publish_svc.api.callers import WRITERS, lock_item
 from publish_svc.api.problems import as_problem, item_unknown, told_as_problems
@@ -21,6 +19,8 @@ from publish_svc.domain.errors import NotPublishable
 from publish_svc.domain.items import Item, ItemStatus
 from publish_svc.domain.lane import hold_at_gate
 from publish_svc.store import connections, items
+from relink_contracts.envelope import Actor
+from relink_contracts.ids import new_id
 
 
 def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:

@@ -3,7 +3,6 @@
 from typing import Final
 
 from chassis.database import Tx
-
 from publish_svc.api.problems import item_unknown
 from publish_svc.domain.connections import ConnectionPicture
 from publish_svc.domain.items import Item

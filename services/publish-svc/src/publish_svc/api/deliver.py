@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
+from fastapi import APIRouter, Depends, Path, Response
+
 from chassis.clock import Clock
 from chassis.database import Database, Tx
 from chassis.http import allow
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Path, Response
-from relink_contracts.ids import new_id
-
 from publish_svc.api.callers import WRITERS, lock_item
 from publish_svc.api.problems import connection_unknown, item_unknown, told_as_problems
 from publish_svc.api.wire import ItemBody, ItemOut, item_out
 from publish_svc.domain.items import Item, ItemStatus
 from publish_svc.store import connections, items, ledger
+from relink_contracts.ids import new_id
 
 ExternalId = Annotated[str, Path(min_length=1, max_length=200)]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chassis.problems import Problem
-
 from publish_svc.domain.errors import DomainError, NotEditable, NotMovable, NotPublishable
 from publish_svc.store.errors import ChangedMeanwhile
 

@@ -3,12 +3,12 @@
 import base64
 from typing import Annotated
 
+from fastapi import APIRouter, Depends, Query
+
 from chassis.database import Database
 from chassis.http import allow
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate
-from fastapi import APIRouter, Depends, Query
-
 from publish_svc.api.callers import READERS
 from publish_svc.api.problems import connection_unknown, item_unknown
 from publish_svc.api.wire import (

@@ -1,6 +1,9 @@
 """Every event that publish-svc hears."""
 
 from chassis.consume import Handler, knows
+from publish_svc.handlers.on_connection import on_connection
+from publish_svc.handlers.on_provider_state import on_provider_state
+from publish_svc.handlers.on_sync_completed import on_sync_completed
 from relink_contracts.events import (
     ConnectionChanged,
     ConnectionDisconnected,
@@ -12,10 +15,6 @@ from relink_contracts.events import (
     ProviderState,
     SyncCompleted,
 )
-
-from publish_svc.handlers.on_connection import on_connection
-from publish_svc.handlers.on_provider_state import on_provider_state
-from publish_svc.handlers.on_sync_completed import on_sync_completed
 
 HANDLERS: tuple[Handler, ...] = (
     knows(ConnectionState, on_connection),

@@ -2,6 +2,9 @@
 
 from chassis import outbox
 from chassis.database import Tx
+from publish_svc import outgoing
+from publish_svc.domain.connections import ConnectionNews, ConnectionPicture, Lifecycle, Settings
+from publish_svc.store import connections, releases
 from relink_contracts.envelope import Received
 from relink_contracts.events import (
     ConnectionEstablished,
@@ -10,10 +13,6 @@ from relink_contracts.events import (
     ConnectionState,
 )
 from relink_contracts.ids import new_id
-
-from publish_svc import outgoing
-from publish_svc.domain.connections import ConnectionNews, ConnectionPicture, Lifecycle, Settings
-from publish_svc.store import connections, releases
 
 
 async def on_connection(event: Received[ConnectionEvent], tx: Tx) -> None:

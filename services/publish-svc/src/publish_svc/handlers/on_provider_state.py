@@ -1,10 +1,9 @@
 """Holds everything for a provider that struggles, and tries again when it is well."""
 
 from chassis.database import Tx
+from publish_svc.store import connections
 from relink_contracts.envelope import Received
 from relink_contracts.events import ProviderState
-
-from publish_svc.store import connections
 
 
 async def on_provider_state(event: Received[ProviderState], tx: Tx) -> None:

@@ -2,10 +2,9 @@
 
 from chassis.consume import NotYetKnown
 from chassis.database import Tx
+from publish_svc.store import connections
 from relink_contracts.envelope import Received
 from relink_contracts.events import SyncCompleted
-
-from publish_svc.store import connections
 
 
 async def on_sync_completed(event: Received[SyncCompleted], tx: Tx) -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from publish_svc.domain.connections import ConnectionPicture, Gate, Lifecycle, Settings
 from publish_svc.domain.items import HoldReason
 from publish_svc.store.errors import ChangedMeanwhile

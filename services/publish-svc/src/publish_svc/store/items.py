@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from publish_svc.domain.items import (
     BillContent,
     DocumentRef,

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from publish_svc.domain.items import Item, Receipt
 from publish_svc.domain.ledger import Attempt, AttemptOutcome, FrozenBill, Publication, publication_of
 from publish_svc.store.items import bill_from_json, bill_to_json

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from publish_svc.domain.connections import ConnectionPicture
 from publish_svc.domain.releases import Finished, Release, Tally
 from publish_svc.store import items

@@ -6,7 +6,6 @@ from providers.errors import OrganisationGone, ProviderError, ProviderUnavailabl
 from providers.errors import Throttled as ThrottledByProvider
 from providers.interface import Provider
 from providers.models import Access
-
 from publish_svc.clients import BeingChecked, NotUsable, TokenAnswer, Usable
 from publish_svc.domain.connections import ConnectionPicture, hold_reason_for
 from publish_svc.domain.lane import Checking, Expired, Result, Throttled, TokenReplaced, Unavailable

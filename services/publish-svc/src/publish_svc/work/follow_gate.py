@@ -2,14 +2,13 @@
 
 from chassis import outbox
 from chassis.database import Tx
-from relink_contracts.ids import new_id
-
 from publish_svc import outgoing
 from publish_svc.domain.connections import ConnectionPicture, Gate
 from publish_svc.domain.items import HoldReason, ItemStatus
 from publish_svc.domain.lane import Moment, Patience, hold_at_gate
 from publish_svc.domain.releases import finish, trigger_of
 from publish_svc.store import connections, items, releases
+from relink_contracts.ids import new_id
 
 CHUNK = 200
 """Items moved in one transaction: a lane of ten thousand must not lock its connection for long."""

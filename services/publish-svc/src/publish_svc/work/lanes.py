@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import structlog
+
 from chassis import leases
 from chassis.leases import Lease, LeaseLost
 from chassis.run import Loop
-
 from publish_svc import metrics
 from publish_svc.clients import ConnectionsUnavailable
 from publish_svc.domain.connections import ConnectionPicture

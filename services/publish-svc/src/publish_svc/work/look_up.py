@@ -3,7 +3,6 @@
 from chassis import leases
 from chassis.leases import Lease
 from providers.errors import ProviderError
-
 from publish_svc.domain.connections import ConnectionPicture
 from publish_svc.domain.items import Item, Receipt
 from publish_svc.domain.lane import Found, NotFound, Result, Unknown

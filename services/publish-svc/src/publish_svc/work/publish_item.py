@@ -13,7 +13,6 @@ from chassis.leases import Lease
 from providers import models
 from providers.errors import OutcomeUnknown, ProviderError
 from providers.errors import Refused as RefusedByProvider
-
 from publish_svc.documents import DocumentRefused, DocumentUnavailable
 from publish_svc.domain.connections import ConnectionPicture
 from publish_svc.domain.items import Failure, FailureClass, Item, Receipt

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import structlog
+
 from chassis import leases, outbox
 from chassis.database import Tx
 from chassis.leases import Lease
-
 from publish_svc import metrics, outgoing
 from publish_svc.domain.items import Item, ItemStatus
 from publish_svc.domain.lane import Found, Moment, NotFound, Result, outcome_of, publication_after, take_result

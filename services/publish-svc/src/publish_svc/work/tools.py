@@ -8,7 +8,6 @@ from datetime import timedelta
 from chassis.clock import Clock
 from chassis.database import Database
 from providers.interface import Provider
-
 from publish_svc.clients import AccessTokens
 from publish_svc.documents import Documents
 from publish_svc.domain.lane import Moment, Patience

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import Membership, ProviderState
-
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Memberships
 from web_svc.handlers.on_change import KINDS, on_change

@@ -1,5 +1,4 @@
 from relink_contracts.envelope import EventData, Received
-
 from web_svc.live import Change, Live
 
 KINDS = {

@@ -1,6 +1,5 @@
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import Membership as MembershipSaid
-
 from web_svc.domain.people import Membership, Memberships
 
 

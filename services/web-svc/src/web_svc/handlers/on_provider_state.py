@@ -1,6 +1,5 @@
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import ProviderState
-
 from web_svc.domain.health import ProvidersHealth
 from web_svc.live import Change, Live
 
