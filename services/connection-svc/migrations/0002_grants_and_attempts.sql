@@ -34,6 +34,7 @@ CREATE TABLE attempts (
     channel       text        NOT NULL,
     return_to     text        NOT NULL,
     started_by    text        NOT NULL,
+    binding_hash  bytea       NOT NULL,
     created_at    timestamptz NOT NULL,
     expires_at    timestamptz NOT NULL,
     status        text        NOT NULL

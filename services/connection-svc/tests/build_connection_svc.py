@@ -1,6 +1,7 @@
 """Values that are valid by default, and a provider that does as it is told."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ BUSINESS = "biz_demo"
 DEMO = Organisation("org-demo", "Demo Trading Ltd")
 OTHER = Organisation("org-other", "Other Org Ltd")
 KEY = bytes(range(32))
+BINDING = "what-only-the-asking-browser-has"
+BINDING_HASH = hashlib.sha256(BINDING.encode())
 
 VAULT = Vault({"k1": KEY}, current="k1")
 
@@ -93,6 +96,7 @@ def an_attempt(**changes: Any) -> Attempt:
         channel=Channel.WEB,
         return_to="https://relink.example/b/biz_demo/settings/connections/new/organisation",
         started_by="usr_anna",
+        binding_hash=BINDING_HASH.digest(),
         created_at=NOON,
         expires_at=NOON + timedelta(minutes=30),
     )

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from joserfc.jwk import OKPKey
+
 from chassis.database import Database, Tx
 from chassis.http import create_app
 from chassis.service_tokens import Gate, ServiceSigner
 from chassis.testing import FrozenClock
-from joserfc.jwk import OKPKey
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from build_connection_svc import BUSINESS, NOON, VAULT, YEAR, FakeProvider
+from build_connection_svc import BINDING, BUSINESS, NOON, VAULT, YEAR, FakeProvider
+
 from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
 from connection_svc.main import ROUTERS
@@ -66,21 +68,24 @@ def parts(database: Database, xero: FakeProvider, clock: FrozenClock, keeper: To
         providers={"xero": xero},
         tokens=keeper,
         confirmations=Confirmations(VAULT, YEAR),
-        addresses=Addresses("https://connect.relink.example", "https://relink.example"),
+        addresses=Addresses("https://relink.example", "https://relink.example"),
         issuers={},
     )
 
 
 @pytest.fixture
 async def browser(parts: Parts) -> AsyncIterator[httpx2.AsyncClient]:
-    """A browser with cookies of its own, and no token."""
+    """The browser that asks for attempts: with cookies of its own, and no token."""
     async with a_browser(parts) as client:
+        client.cookies.set("relink_binding", BINDING)
         yield client
 
 
 @pytest.fixture
 async def another_browser(parts: Parts) -> AsyncIterator[httpx2.AsyncClient]:
+    """One that has asked for attempts of its own."""
     async with a_browser(parts) as client:
+        client.cookies.set("relink_binding", "of-another-browser")
         yield client
 
 
@@ -89,7 +94,7 @@ def a_browser(parts: Parts) -> httpx2.AsyncClient:
     app = create_app(
         "connection-svc", version="test", routers=routers, health={}, gate=parts.gate, database=parts.database
     )
-    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://connect.relink.example")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="https://relink.example")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Builders and fakes: the other services as small ASGI apps that answer like the real ones, and a signed-in browser."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,6 @@ from typing import Any
 
 import httpx2
 from bs4 import BeautifulSoup, Tag
-from chassis.testing import FrozenClock
 from fastapi import FastAPI
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from chassis.testing import FrozenClock
 from web_svc.api.site import Site
 from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
 from web_svc.domain.health import ProvidersHealth
@@ -436,6 +438,16 @@ def _service(name: str, app: Starlette) -> Service:
     return Service(name, _http(app), PlainSigner())
 
 
+@dataclass(frozen=True)
+class Cookie:
+    value: str
+    rules: frozenset[str]
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.value.encode()).hexdigest()
+
+
 @dataclass
 class Seen:
     """A page as a person meets it: its words, links and forms."""
@@ -470,6 +482,13 @@ class Seen:
 
     def labels(self, selector: str) -> list[str]:
         return [" ".join(each.get_text(" ").split()) for each in self.soup.select(selector)]
+
+    @property
+    def binding(self) -> "Cookie":
+        """The cookie with which this browser may leave for a provider's login."""
+        [cookie] = [each for each in self.answer.headers.get_list("set-cookie") if each.startswith("relink_binding=")]
+        named, *rules = cookie.split("; ")
+        return Cookie(named.partition("=")[2], frozenset(rules))
 
     def href(self, label: str) -> str:
         """Where the link with exactly this label leads."""

@@ -4,13 +4,14 @@ import base64
 import binascii
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
-from providers import ProviderSettings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 
+from chassis.settings import DatabaseSettings, HttpSettings, IdentitySettings, KafkaSettings, ProcessSettings
 from connection_svc.store.sealing import KEY_BYTES
+from providers import ProviderSettings
 
 
 def _whole_key(secret: SecretStr) -> SecretStr:
@@ -60,11 +61,19 @@ class Settings(BaseSettings):
     providers: ProviderSettings
     key_ring: KeyRing
     web_url: str
-    """Where the web pages are: nobody is sent anywhere else after a login."""
+    """Where the web pages are: nobody is sent anywhere else after a login. On the host of `http.public_url`."""
     consent_days: int = Field(default=365, ge=1)
     """How long a consent counts."""
     issuers: dict[str, str] = {}
     """How a provider names itself as `iss` in its callback; for providers that do."""
+
+    @field_validator("web_url")
+    @classmethod
+    def _shares_its_cookies(cls, web_url: str, info: ValidationInfo) -> str:
+        http = info.data.get("http")
+        if http is not None and urlsplit(web_url).hostname != urlsplit(http.public_url).hostname:
+            raise ValueError("is on another host than HTTP__PUBLIC_URL: the cookie of the pages would not get there")
+        return web_url
 
     @property
     def consent(self) -> timedelta:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from build_connection_svc import (
+    BINDING_HASH,
     YEAR,
     FakeProvider,
     Organisation,
@@ -17,6 +18,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.parts import Parts
@@ -38,6 +40,7 @@ ATTEMPT = {
     "intent": "reconnect",
     "channel": "web",
     "return_to": "https://relink.example/b/biz_demo/x",
+    "browser_binding": BINDING_HASH.hexdigest(),
 }
 
 

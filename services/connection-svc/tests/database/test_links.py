@@ -2,6 +2,7 @@
 
 import pytest
 from build_connection_svc import (
+    BINDING_HASH,
     BUSINESS,
     DEMO,
     OTHER,
@@ -12,6 +13,7 @@ from build_connection_svc import (
     some_tokens,
     stored,
 )
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Connection
@@ -51,7 +53,8 @@ async def shown(call, secret: str) -> dict:
 
 
 async def consumed(call, secret: str):
-    return await call("POST", f"/internal/reconnect-links/{secret}/consume", role="service", business="biz_none")
+    body = {"browser_binding": BINDING_HASH.hexdigest()}
+    return await call("POST", f"/internal/reconnect-links/{secret}/consume", body, role="service", business="biz_none")
 
 
 async def test_looking_at_a_link_does_not_spend_it_and_shows_no_name(call, case_id: str, expired: Connection) -> None:
@@ -72,7 +75,7 @@ async def test_a_link_is_spent_by_one_press(call, case_id: str) -> None:
     secret = await made(call, case_id)
     first, second = await consumed(call, secret), await consumed(call, secret)
 
-    assert first.json()["start_url"].startswith("https://connect.relink.example/oauth/start/att_")
+    assert first.json()["start_url"].startswith("https://relink.example/oauth/start/att_")
     assert (second.status_code, second.json()["code"]) == (409, "link_not_valid")
     assert (await shown(call, secret))["state"] == "used"
 
@@ -111,6 +114,15 @@ async def test_a_link_leads_back_to_the_organisation_page_of_its_connection(
 
     page = f"https://relink.example/b/{BUSINESS}/settings/connections/{expired.id}/organisation?attempt=att_"
     assert location.startswith(page)
+
+
+async def test_only_the_browser_in_which_a_link_was_used_may_leave_for_the_login(
+    call, another_browser, case_id: str
+) -> None:
+    start = (await consumed(call, await made(call, case_id))).json()["start_url"]
+
+    answer = await another_browser.get(start)
+    assert answer.headers["Location"] == "https://relink.example/connect/problem?code=foreign_browser"
 
 
 async def test_a_login_through_a_link_shows_nothing_but_the_expected_organisation(

@@ -1,12 +1,14 @@
 """The journey to the provider's login and back, as browsers, programs and crooks make it."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from build_connection_svc import (
+    BINDING_HASH,
     BUSINESS,
     DEMO,
     NOON,
@@ -22,6 +24,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.parts import Parts
@@ -33,7 +36,13 @@ from providers.models import Organisation
 
 PAGE = "https://relink.example/b/biz_demo/settings/connections/new/organisation"
 PROBLEM_PAGE = "https://relink.example/connect/problem?code="
-CONNECT = {"provider": "xero", "intent": "connect", "channel": "web", "return_to": PAGE}
+CONNECT = {
+    "provider": "xero",
+    "intent": "connect",
+    "channel": "web",
+    "return_to": PAGE,
+    "browser_binding": BINDING_HASH.hexdigest(),
+}
 
 
 async def begun(call, **changes) -> dict:
@@ -126,7 +135,7 @@ async def test_the_login_is_asked_for_with_pkce_and_the_exact_redirect_address(c
     await back(browser, state=query["state"][0], code="c1")
 
     ((code, verifier, redirect_uri),) = xero.exchanged
-    assert (code, redirect_uri) == ("c1", "https://connect.relink.example/oauth/callback/xero")
+    assert (code, redirect_uri) == ("c1", "https://relink.example/oauth/callback/xero")
     assert query["redirect_uri"] == [redirect_uri]
     assert 43 <= len(verifier) <= 128
     assert verifier not in query["code_challenge"][0]
@@ -290,6 +299,49 @@ async def test_a_provider_that_fails_leaves_nothing_half_done(
     assert await failure_codes(database) == [problem]
     assert await kept_tokens(database) == 0
     assert (await connection_in(database, attempt["connection_id"])).lifecycle == "pending"
+
+
+@pytest.mark.parametrize("binding", ["of-another-browser", "", None])
+async def test_nobody_leaves_for_the_login_in_a_browser_that_did_not_ask_for_it(
+    binding: str | None, call, browser, another_browser, database: Database
+) -> None:
+    attempt = await begun(call)
+    another_browser.cookies.clear()
+    if binding is not None:
+        another_browser.cookies.set("relink_binding", binding)
+    answer = await another_browser.get(attempt["start_url"])
+
+    assert answer.headers["Location"] == PROBLEM_PAGE + "foreign_browser"
+    assert "Set-Cookie" not in answer.headers
+    async with database.acquire() as tx:
+        assert await types_said(tx) == []
+    await back(browser, state=await left(browser, attempt), code="c1")
+    assert (await seen(call, attempt))["state"] == "returned", "the browser that asked is not harmed"
+
+
+async def test_a_browser_that_leaves_for_an_attempt_of_its_own_stays_foreign_to_others(
+    call, another_browser, xero: FakeProvider
+) -> None:
+    own = await begun(call, browser_binding=hashlib.sha256(b"of-another-browser").hexdigest())
+    await left(another_browser, own)
+    answer = await another_browser.get((await begun(call))["start_url"])
+
+    assert answer.headers["Location"] == PROBLEM_PAGE + "foreign_browser"
+
+
+async def test_a_stranger_does_not_learn_that_an_attempt_is_over(call, another_browser) -> None:
+    attempt = await begun(call)
+    await call("POST", f"/api/v1/connection-attempts/{attempt['attempt_id']}/cancel")
+    answer = await another_browser.get(attempt["start_url"])
+
+    assert answer.headers["Location"] == PROBLEM_PAGE + "foreign_browser"
+
+
+@pytest.mark.parametrize("binding", [None, "", "not-a-hash"])
+async def test_an_attempt_that_is_bound_to_no_browser_does_not_begin(binding: str | None, call) -> None:
+    answer = await call("POST", "/api/v1/connection-attempts", CONNECT | {"browser_binding": binding})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/body/browser_binding")
 
 
 async def test_a_return_in_another_browser_connects_nothing_and_tells_nothing(

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
-from build_connection_svc import BUSINESS, VAULT, said
+from build_connection_svc import BINDING_HASH, BUSINESS, VAULT, said
+
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.parts import Addresses, Parts
@@ -87,7 +88,7 @@ async def parts(parts: Parts, running: Practice, clock: FrozenClock, provider: s
             parts,
             providers=known,
             tokens=TokenKeeper(parts.database, VAULT, known, clock),
-            addresses=PracticeAddresses("https://connect.relink.example", "https://relink.example"),
+            addresses=PracticeAddresses("https://relink.example", "https://relink.example"),
         )
 
 
@@ -116,6 +117,7 @@ class Journey:
             "intent": "connect",
             "channel": "web",
             "return_to": "https://relink.example/",
+            "browser_binding": BINDING_HASH.hexdigest(),
         }
         begun = (await self.call("POST", "/api/v1/connection-attempts", body | changes)).json()
         login = dict(parse_qsl(urlsplit((await self.browser.get(begun["start_url"])).headers["Location"]).query))

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from build_connection_svc import DEMO, NOON, OTHER, an_attempt
+from build_connection_svc import BINDING, DEMO, NOON, OTHER, an_attempt
+
 from connection_svc.domain.attempt import (
     Attempt,
     AttemptOver,
     AttemptStatus,
     Channel,
     ComebackRefused,
+    ForeignBrowser,
     NotReturned,
     OfferedOrganisation,
     OrganisationNotGranted,
@@ -22,7 +24,7 @@ OFFERED = (OfferedOrganisation(OTHER.id, OTHER.name), OfferedOrganisation(DEMO.i
 
 
 def an_attempt_that_left(**changes: object) -> Attempt:
-    return an_attempt(**changes).leave(state="s", browser="b", now=NOON)
+    return an_attempt(**changes).leave(binding=BINDING, state="s", browser="b", now=NOON)
 
 
 def refusal_of(attempt: Attempt, *, browser: str | None = "b", now: object = LATER) -> Problem:
@@ -59,16 +61,23 @@ def test_an_attempt_that_was_cancelled_at_home_is_not_followed() -> None:
 
 
 def test_leaving_again_makes_the_earlier_state_and_browser_old() -> None:
-    again = an_attempt_that_left().leave(state="s2", browser="b2", now=LATER)
+    again = an_attempt_that_left().leave(binding=BINDING, state="s2", browser="b2", now=LATER)
 
     assert again.state_hash != an_attempt_that_left().state_hash
     assert refusal_of(again, browser="b") is Problem.FOREIGN_BROWSER
 
 
+@pytest.mark.parametrize("binding", ["another", "", None])
+@pytest.mark.parametrize("status", list(AttemptStatus))
+def test_no_browser_leaves_but_the_one_that_asked(status: AttemptStatus, binding: str | None) -> None:
+    with pytest.raises(ForeignBrowser):
+        an_attempt(status=status).leave(binding=binding, state="s", browser="b", now=NOON)
+
+
 @pytest.mark.parametrize("status", sorted(set(AttemptStatus) - {AttemptStatus.STARTED}))
 def test_nobody_leaves_with_an_attempt_that_returned_or_ended(status: AttemptStatus) -> None:
     with pytest.raises(AttemptOver):
-        an_attempt(status=status).leave(state="s", browser="b", now=NOON)
+        an_attempt(status=status).leave(binding=BINDING, state="s", browser="b", now=NOON)
 
 
 def test_the_expected_organisation_is_offered_first() -> None:

@@ -1,10 +1,11 @@
-"""A key ring that could not protect anything stops the service before it starts."""
+"""Settings that could not protect anything, or with which no login could work, stop the service before it starts."""
 
 import base64
 
 import pytest
-from connection_svc.settings import KeyRing
 from pydantic import ValidationError
+
+from connection_svc.settings import KeyRing, Settings
 
 GOOD = base64.b64encode(bytes(32)).decode()
 
@@ -29,3 +30,20 @@ def test_a_bad_ring_is_refused_where_the_mistake_is(
 
 def test_a_good_ring_opens() -> None:
     assert KeyRing(keys={"k1": GOOD}, current="k1").key_bytes() == {"k1": bytes(32)}
+
+
+def mistakes_in(web_url: str, *, public_url: str) -> dict[tuple[int | str, ...], str]:
+    with pytest.raises(ValidationError) as caught:
+        Settings(http={"host": "127.0.0.1", "port": 8081, "public_url": public_url}, web_url=web_url)
+    return {error["loc"]: error["msg"] for error in caught.value.errors()}
+
+
+def test_pages_on_another_host_are_refused_because_their_cookie_would_not_arrive() -> None:
+    mistakes = mistakes_in("https://relink.example", public_url="https://connect.relink.example")
+
+    assert mistakes["web_url",].startswith("Value error, is on another host than HTTP__PUBLIC_URL")
+
+
+@pytest.mark.parametrize("web_url", ["http://localhost:8080", "http://localhost", "http://LOCALHOST:8080/"])
+def test_ports_share_their_cookies(web_url: str) -> None:
+    assert ("web_url",) not in mistakes_in(web_url, public_url="http://localhost:8081")

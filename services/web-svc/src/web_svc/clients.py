@@ -1,15 +1,16 @@
 """The other services' HTTP APIs, always for the person who is looking."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx2
 import structlog
-from chassis.observe import traceparent
 from pydantic import TypeAdapter
 
+from chassis.observe import traceparent
 from web_svc import answers
 
 
@@ -119,8 +120,8 @@ class Connections:
             self._provider_names = {provider.provider: provider.display_name for provider in providers}
         return self._provider_names
 
-    async def begin_connecting(
-        self, speaker: Speaker, provider: str, *, pending_id: str | None, return_to: str, key: str
+    async def begin_connecting(  # noqa: PLR0913 - what a journey to the login needs to be known of
+        self, speaker: Speaker, provider: str, *, pending_id: str | None, return_to: str, binding: str, key: str
     ) -> answers.StartedAttempt:
         """`pending_id`: a connection of this provider that somebody began and did not finish."""
         body = {
@@ -129,11 +130,12 @@ class Connections:
             "connection_id": pending_id,
             "channel": "web",
             "return_to": return_to,
+            "browser_binding": _fingerprint(binding),
         }
         return await self._begin(speaker, body, key)
 
     async def begin_reconnecting(
-        self, speaker: Speaker, connection: answers.Connection, *, return_to: str, key: str
+        self, speaker: Speaker, connection: answers.Connection, *, return_to: str, binding: str, key: str
     ) -> answers.StartedAttempt:
         body = {
             "provider": connection.provider,
@@ -141,6 +143,7 @@ class Connections:
             "connection_id": connection.connection_id,
             "channel": "web",
             "return_to": return_to,
+            "browser_binding": _fingerprint(binding),
         }
         return await self._begin(speaker, body, key)
 
@@ -163,10 +166,16 @@ class Connections:
             await self._service.get(LINK_HOLDER, f"/internal/reconnect-links/{token}")
         )
 
-    async def consume_link(self, token: str, *, key: str) -> str:
+    async def consume_link(self, token: str, *, binding: str, key: str) -> str:
         """Spend the link; the address that starts the login. Raises RequestRefused when it cannot be used."""
-        answer = await self._service.post(LINK_HOLDER, f"/internal/reconnect-links/{token}/consume", {}, key=key)
+        path, body = f"/internal/reconnect-links/{token}/consume", {"browser_binding": _fingerprint(binding)}
+        answer = await self._service.post(LINK_HOLDER, path, body, key=key)
         return str(answer["start_url"])
+
+
+def _fingerprint(binding: str) -> str:
+    """What connection-svc may know before the browser itself brings the binding."""
+    return hashlib.sha256(binding.encode()).hexdigest()
 
 
 LINK_HOLDER = Speaker(user_id="web-svc", business_id="biz_none", role="service")

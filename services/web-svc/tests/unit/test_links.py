@@ -3,6 +3,8 @@
 import pytest
 from build_web_svc import Browser, World
 
+from web_svc.api.site import form_token
+
 
 async def test_reading_a_link_spends_nothing(world: World) -> None:
     world.connection_service.link("valid")
@@ -19,6 +21,7 @@ async def test_pressing_the_button_spends_the_link_and_leaves_for_the_login(worl
     assert leaving.answer.headers["refresh"] == f"0; url={world.connection_service.start_url}"
     call = world.connection_service.calls[0]
     assert (call.path, call.by.role) == ("/internal/reconnect-links/valid/consume", "service")
+    assert call.body == {"browser_binding": leaving.binding.fingerprint}
 
 
 async def test_a_link_signs_nobody_in(world: World) -> None:
@@ -58,8 +61,9 @@ async def test_the_button_of_a_link_that_was_spent_meanwhile_says_so(world: Worl
 
 async def test_a_form_made_elsewhere_spends_nothing(world: World) -> None:
     world.connection_service.link("valid")
-    sent = await Browser(world).send("/r/valid", {"form_token": "", "idempotency_key": "k"})
-    assert sent.status == 403
+    for token in ("", form_token("")):  # a form of another site brings none of our cookies
+        sent = await Browser(world).send("/r/valid", {"form_token": token, "idempotency_key": "k"})
+        assert sent.status == 403
     assert world.connection_service.calls == []
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from build_web_svc import NOW, XERO, World, attempt, connection, expired, organisation, release, signed_in
+from build_web_svc import ANNA, CARLA, NOW, XERO, World, attempt, connection, expired, organisation, release, signed_in
 
 BASE = f"/b/biz_demo/settings/connections/{XERO}"
 CHOICE = f"{BASE}/organisation?attempt=att_1"
@@ -24,6 +24,34 @@ async def test_before_you_go_promises_what_stays(world: World) -> None:
     call = world.connection_service.calls[0]
     assert call.body["return_to"] == f"http://localhost:8000{BASE}/organisation"
     assert (call.body["intent"], call.body["connection_id"], call.by.role) == ("reconnect", XERO, "admin")
+    assert call.body["browser_binding"] == leaving.binding.fingerprint
+
+
+async def test_pressing_twice_asks_for_the_same_login_twice(world: World) -> None:
+    before = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    for _ in range(2):
+        await before.press("Continue to Xero")
+    first, second = world.connection_service.calls
+    assert (second.key, second.body) == (first.key, first.body)
+
+
+async def test_the_cookie_of_a_login_is_for_connection_svc_and_ends_with_the_attempt(world: World) -> None:
+    leaving = await (await (await signed_in(world)).open(f"{BASE}/reconnect")).press("Continue to Xero")
+    assert leaving.binding.rules == {"HttpOnly", "Max-Age=1800", "Path=/oauth", "SameSite=lax"}
+
+
+async def test_where_pages_are_secure_so_is_the_cookie_of_a_login() -> None:
+    world = World(public_url="https://relink.test")
+    leaving = await (await (await signed_in(world)).open(f"{BASE}/reconnect")).press("Continue to Xero")
+    assert "Secure" in leaving.binding.rules
+
+
+async def test_what_one_browser_leaves_with_is_not_anothers(world: World) -> None:
+    bindings = set()
+    for user_id in (ANNA, CARLA):
+        before = await (await signed_in(world, user_id)).open(f"{BASE}/reconnect")
+        bindings.add((await before.press("Continue to Xero")).binding.value)
+    assert len(bindings) == 2
 
 
 async def test_who_came_from_the_inbox_goes_back_there(world: World) -> None:

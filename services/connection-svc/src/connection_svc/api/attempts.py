@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from fastapi import APIRouter, Depends, Response
+
 from chassis import outbox
 from chassis.database import Tx
 from chassis.service_tokens import Caller
-from fastapi import APIRouter, Depends, Response
-from relink_contracts.ids import new_id
-
 from connection_svc import outgoing
 from connection_svc.api import callers, problems
 from connection_svc.api.parts import Parts
@@ -24,6 +23,7 @@ from connection_svc.api.wire import (
 from connection_svc.domain.attempt import Attempt, AttemptStatus, Channel, Intent
 from connection_svc.domain.connection import RECONNECTABLE, Connection, NotReconnectable, OrganisationMismatch
 from connection_svc.store import attempts, connections
+from relink_contracts.ids import new_id
 
 LIFETIME = timedelta(minutes=30)
 
@@ -35,7 +35,9 @@ def is_under(address: str, base: str) -> bool:
     return is_plain and (wanted.scheme, wanted.netloc) == (ours.scheme, ours.netloc)
 
 
-def new_attempt(connection: Connection, *, channel: Channel, return_to: str, by: str, now: datetime) -> Attempt:
+def new_attempt(  # noqa: PLR0913 - everything that is known of a journey when it begins
+    connection: Connection, *, channel: Channel, return_to: str, by: str, binding_hash: bytes, now: datetime
+) -> Attempt:
     """An attempt that begins now. The page to come back to is told which attempt it is about."""
     attempt_id = new_id("att")
     page = urlsplit(return_to)
@@ -49,6 +51,7 @@ def new_attempt(connection: Connection, *, channel: Channel, return_to: str, by:
         channel=channel,
         return_to=page._replace(query=query).geturl(),
         started_by=by,
+        binding_hash=binding_hash,
         created_at=now,
         expires_at=now + LIFETIME,
     )
@@ -74,7 +77,12 @@ def router(parts: Parts) -> APIRouter:
         async with parts.database.transaction() as tx:
             connection = await _connection_for(tx, wanted, caller, now=now)
             attempt = new_attempt(
-                connection, channel=Channel(wanted.channel), return_to=wanted.return_to, by=caller.subject, now=now
+                connection,
+                channel=Channel(wanted.channel),
+                return_to=wanted.return_to,
+                by=caller.subject,
+                binding_hash=wanted.binding_hash,
+                now=now,
             )
             await attempts.add(tx, attempt)
         response.headers["Location"] = f"/api/v1/connection-attempts/{attempt.id}"

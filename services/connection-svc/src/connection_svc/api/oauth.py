@@ -1,8 +1,10 @@
 """The browser leaves for a provider's login and comes back. Whatever happens, it ends on a page that says what to do.
 
-A callback is followed only in the browser that left, once, within the attempt's time, and under the `state` of its
-latest leave. No transaction is open while the provider is called: the `state` is spent first, so that the same address
-opened twice asks the provider once.
+Only the browser that asked for the attempt may leave, by the cookie that web-svc gave it (`BINDING`): otherwise
+somebody could send his own address to a stranger, whose organisation would end up in the sender's business. A callback
+is followed only in the browser that left, once, within the attempt's time, and under the `state` of its latest leave.
+No transaction is open while the provider is called: the `state` is spent first, so that the same address opened twice
+asks the provider once.
 """
 
 import asyncio
@@ -15,14 +17,11 @@ from datetime import timedelta
 from typing import Annotated
 
 import structlog
-from chassis import outbox
-from chassis.database import Tx
 from fastapi import APIRouter, Cookie, Request
 from fastapi.responses import RedirectResponse
-from providers import Provider
-from providers.errors import GrantRefused, ProviderError
-from providers.models import Organisation as ProviderOrganisation
 
+from chassis import outbox
+from chassis.database import Tx
 from connection_svc import incoming, metrics, outgoing
 from connection_svc.api.parts import Parts
 from connection_svc.domain.attempt import (
@@ -30,13 +29,18 @@ from connection_svc.domain.attempt import (
     AttemptOver,
     AttemptStatus,
     ComebackRefused,
+    ForeignBrowser,
     OfferedOrganisation,
     Problem,
 )
 from connection_svc.domain.connection import Connection, Organisation
 from connection_svc.domain.grant import Tokens
 from connection_svc.store import attempts, connections, history
+from providers import Provider
+from providers.errors import GrantRefused, ProviderError
+from providers.models import Organisation as ProviderOrganisation
 
+BINDING = "relink_binding"
 COOKIE = "relink_attempt"
 PROVIDER_TIMEOUT = timedelta(seconds=20)  # somebody is waiting before a blank page
 
@@ -62,20 +66,23 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(prefix="/oauth", include_in_schema=False)
 
     @routes.get("/start/{attempt_id}")
-    async def start(attempt_id: str) -> RedirectResponse:
-        """Bind this browser to the attempt and send it to the provider's login."""
+    async def start(attempt_id: str, binding: Annotated[str | None, Cookie(alias=BINDING)] = None) -> RedirectResponse:
+        """Send the browser that asked to the provider's login. In any other one nothing changes."""
         state, secret, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         now = parts.now()
         try:
             async with parts.database.transaction() as tx:
                 attempt = await attempts.get_by_id_for_update(tx, attempt_id)
-                left = attempt.leave(state=state, browser=secret, now=now)
+                left = attempt.leave(binding=binding, state=state, browser=secret, now=now)
                 connection = await connections.get_for_update(tx, left.business_id, left.connection_id)
                 await attempts.save(tx, left)
                 await attempts.keep_verifier(tx, parts.vault, left, verifier)
                 await outbox.add(tx, outgoing.authorisation_started(connection, left, at=now))
         except attempts.UnknownAttempt:
             return _to(parts.addresses.problem(Problem.STATE_UNKNOWN))
+        except ForeignBrowser:
+            metrics.attempts.labels(attempt.provider, Problem.FOREIGN_BROWSER).inc()
+            return _to(parts.addresses.problem(Problem.FOREIGN_BROWSER))
         except AttemptOver:
             return _to(attempt.return_to)
         url = parts.providers[left.provider].authorise_url(

@@ -3,13 +3,13 @@
 import secrets
 from typing import Annotated
 
-from chassis.service_tokens import Caller
 from fastapi import APIRouter, Depends
 
+from chassis.service_tokens import Caller
 from connection_svc.api import callers, problems
 from connection_svc.api.attempts import new_attempt
 from connection_svc.api.parts import Parts
-from connection_svc.api.wire import ConsumedLink, LinkView, NewLink
+from connection_svc.api.wire import ConsumedLink, ConsumeLink, LinkView, NewLink
 from connection_svc.domain.attempt import Channel, hashed
 from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectLink, masked
 from connection_svc.store import attempts, cases, connections, links
@@ -54,7 +54,7 @@ def router(parts: Parts) -> APIRouter:
         )
 
     @routes.post("/reconnect-links/{secret}/consume")
-    async def consume(secret: str, _: Annotated[Caller, Depends(pages)]) -> ConsumedLink:
+    async def consume(secret: str, asking: ConsumeLink, _: Annotated[Caller, Depends(pages)]) -> ConsumedLink:
         """Spend the link, once, for an attempt at the expected organisation only. 409 when it is not valid."""
         now = parts.now()
         async with parts.database.transaction() as tx:
@@ -63,7 +63,14 @@ def router(parts: Parts) -> APIRouter:
             link = await links.get(tx, secret)  # again, under the lock: another press may have spent it
             await links.save(tx, link.use(connection, now=now))
             page = parts.addresses.organisation(connection.business_id, connection.id)
-            attempt = new_attempt(connection, channel=Channel.LINK, return_to=page, by="reconnect-link", now=now)
+            attempt = new_attempt(
+                connection,
+                channel=Channel.LINK,
+                return_to=page,
+                by="reconnect-link",
+                binding_hash=asking.binding_hash,
+                now=now,
+            )
             await attempts.add(tx, attempt)
         return ConsumedLink(start_url=parts.addresses.start(attempt.id))
 

@@ -131,7 +131,20 @@ class Disconnect(_Body):
     keep_lists: bool
 
 
-class NewAttempt(_Body):
+class _AskingBrowser(_Body):
+    """`browser_binding`: SHA-256 in hex of the cookie `relink_binding` that the asking browser was given for `/oauth`.
+
+    It must be a secret that no other browser can know or be given. Only a browser that brings it may leave.
+    """
+
+    browser_binding: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+    @property
+    def binding_hash(self) -> bytes:
+        return bytes.fromhex(self.browser_binding)
+
+
+class NewAttempt(_AskingBrowser):
     """Somebody wants to go to a provider's login."""
 
     provider: str
@@ -142,7 +155,7 @@ class NewAttempt(_Body):
 
 
 class StartedAttempt(BaseModel):
-    """Where the browser goes now. It must be the browser of whoever asked."""
+    """Where the browser goes now. Only the one that asked gets from there to the provider."""
 
     attempt_id: str
     connection_id: str
@@ -255,7 +268,11 @@ class LinkView(BaseModel):
     state: Literal["valid", "used", "expired", "repaired"]
 
 
+class ConsumeLink(_AskingBrowser):
+    """Somebody pressed the button on a link's page."""
+
+
 class ConsumedLink(BaseModel):
-    """Where the browser goes now."""
+    """Where the browser goes now. Only the one that asked gets from there to the provider."""
 
     start_url: str

@@ -85,6 +85,14 @@ class OrganisationTaken(DomainError):
         super().__init__(f"{organisation.name} is already connected")
 
 
+class ForeignBrowser(DomainError):
+    """Another browser asked for the attempt than the one that wants to leave. The attempt itself is unchanged."""
+
+    def __init__(self, attempt_id: str) -> None:
+        self.attempt_id = attempt_id
+        super().__init__(f"attempt {attempt_id} was asked for in another browser")
+
+
 class ComebackRefused(DomainError):
     """A callback that must not be followed; `problem` says why. The attempt itself is unchanged."""
 
@@ -96,6 +104,10 @@ class ComebackRefused(DomainError):
 def hashed(secret: str) -> bytes:
     """What we keep of a secret that only needs to be recognised. The secrets are random, so no salt is needed."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def _matches(secret: str | None, kept: bytes | None) -> bool:
+    return secret is not None and kept is not None and hmac.compare_digest(hashed(secret), kept)
 
 
 @dataclass(frozen=True)
@@ -110,9 +122,10 @@ class OfferedOrganisation:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt as it stands. Its OAuth `state` and browser secret are kept as hashes; its verifier lies elsewhere.
+    """One attempt as it stands. Its OAuth `state` and browser secrets are kept as hashes; its verifier lies elsewhere.
 
-    Leaving for the provider again is allowed while nothing came back: the earlier `state` is then old.
+    Only the browser that asked for it may leave (`binding_hash`), and only the one that left may come back
+    (`browser_hash`). Leaving again is allowed while nothing came back: the earlier `state` is then old.
     """
 
     id: str
@@ -123,6 +136,7 @@ class Attempt:
     channel: Channel
     return_to: str
     started_by: str  # user id
+    binding_hash: bytes
     created_at: datetime
     expires_at: datetime
     status: AttemptStatus = AttemptStatus.STARTED
@@ -137,17 +151,20 @@ class Attempt:
         """Ended, or past its time whether or not anybody noticed yet."""
         return self.status not in OPEN or self.expires_at <= now
 
-    def leave(self, *, state: str, browser: str, now: datetime) -> "Attempt":
-        """Send this browser to the provider under a fresh `state`. Raises AttemptOver when it is too late."""
+    def leave(self, *, binding: str | None, state: str, browser: str, now: datetime) -> "Attempt":
+        """Send the browser that asked to the provider under a fresh `state`. Raises ForeignBrowser and AttemptOver.
+
+        Its `binding` is looked at first: a stranger learns nothing of the attempt.
+        """
+        if not _matches(binding, self.binding_hash):
+            raise ForeignBrowser(self.id)
         if self.status is not AttemptStatus.STARTED or self.is_over(now=now):
             raise AttemptOver(self.id, self.status)
         return replace(self, state_hash=hashed(state), browser_hash=hashed(browser), state_used_at=None)
 
     def is_from(self, browser: str | None) -> bool:
         """Whether this browser is the one that left for the provider."""
-        if browser is None or self.browser_hash is None:
-            return False
-        return hmac.compare_digest(hashed(browser), self.browser_hash)
+        return _matches(browser, self.browser_hash)
 
     def come_back(self, *, browser: str | None, now: datetime) -> "Attempt":
         """Spend the `state`, once, in the browser that left. Raises ComebackRefused.

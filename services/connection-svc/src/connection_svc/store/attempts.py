@@ -5,8 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 import asyncpg
-from chassis.database import Tx
 
+from chassis.database import Tx
 from connection_svc.domain.attempt import Attempt, AttemptStatus, Channel, Intent, OfferedOrganisation, Problem, hashed
 from connection_svc.domain.grant import Tokens
 from connection_svc.store.connections import ChangedMeanwhile
@@ -26,9 +26,9 @@ SELECT * FROM attempts WHERE status IN ('started', 'returned') AND expires_at <=
 """
 
 INSERT = """
-INSERT INTO attempts (id, business_id, connection_id, provider, intent, channel, return_to, started_by, created_at,
-                      expires_at, status, offered, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '[]', 1)
+INSERT INTO attempts (id, business_id, connection_id, provider, intent, channel, return_to, started_by, binding_hash,
+                      created_at, expires_at, status, offered, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', 1)
 """
 
 SAVE = """
@@ -98,6 +98,7 @@ async def add(tx: Tx, attempt: Attempt) -> None:
         attempt.channel,
         attempt.return_to,
         attempt.started_by,
+        attempt.binding_hash,
         attempt.created_at,
         attempt.expires_at,
         attempt.status,
@@ -172,6 +173,7 @@ def _attempt(row: asyncpg.Record) -> Attempt:
         channel=Channel(row["channel"]),
         return_to=row["return_to"],
         started_by=row["started_by"],
+        binding_hash=row["binding_hash"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         status=AttemptStatus(row["status"]),

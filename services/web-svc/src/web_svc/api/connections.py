@@ -64,10 +64,11 @@ async def connect(request: Request, site: TheSite, manager: AManager, form: Post
         provider,
         pending_id=next(iter(begun), None),
         return_to=f"{site.public_url}/b/{manager.business_id}/settings/connections/new/organisation",
+        binding=manager.visitor.login_binding,
         key=key_of(form),
     )
     names = await site.connections.provider_names(manager.speaker)
-    return leave_for(request, started.start_url, provider_name=names[provider])
+    return leave_for(request, started.start_url, binding=manager.visitor.login_binding, provider_name=names[provider])
 
 
 @router.get("/settings/connections/{connection_id}")

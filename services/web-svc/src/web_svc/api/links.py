@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from web_svc import answers
 from web_svc.api.pages import bare_page, leave_for
-from web_svc.api.site import TheSite, check_form, form_token, key_of
+from web_svc.api.site import FormTooOld, TheSite, check_form, form_token, key_of, login_binding
 from web_svc.clients import RequestRefused
 from web_svc.domain.attempts import message_of
 from web_svc.wording import say
@@ -31,20 +31,22 @@ async def look(request: Request, site: TheSite, token: str) -> Response:
 @router.post("/r/{token}")
 async def use(request: Request, site: TheSite, token: str) -> Response:
     """Spend the link and leave for the provider's login. It signs nobody in here."""
-    visitor = request.cookies.get(site.cookie(VISITOR_COOKIE), "")
+    visitor = request.cookies.get(site.cookie(VISITOR_COOKIE))
+    if not visitor:
+        raise FormTooOld
     form = await request.form()
     check_form(form, form_token(visitor))
     link = await site.connections.link(token)
     try:
-        start_url = await site.connections.consume_link(token, key=key_of(form))
+        start_url = await site.connections.consume_link(token, binding=login_binding(visitor), key=key_of(form))
     except RequestRefused:
         return await _page(request, site, token, visitor)
-    return leave_for(request, start_url, provider_name=link.provider_name)
+    return leave_for(request, start_url, binding=login_binding(visitor), provider_name=link.provider_name)
 
 
 @router.get("/connect/problem")
 async def login_came_back_to_nowhere(request: Request, code: str = "") -> Response:
-    """Where connection-svc sends a callback that belongs to no login of this browser."""
+    """Where connection-svc sends a browser that did not ask for the login, or a callback that belongs to none."""
     message = say(message_of(code), provider="The accounting software")
     return bare_page(request, "came_back.html", message=message, code=code, correlation_id=request.state.request_id)
 

@@ -5,7 +5,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,6 +24,8 @@ from web_svc.domain.standing import Stand, Standing, choose_banner, days_left, s
 from web_svc.wording import say
 
 THEMES = ("system", "light", "dark")
+BINDING_COOKIE = "relink_binding"  # connection-svc reads it: under /oauth on our host
+LOGIN_TAKES = timedelta(minutes=30)
 NOTHING_HELD = answers.Held(waiting=0)
 NEVER_SYNCED = answers.SyncStatus()
 STATIC = Path(__file__).parent.parent / "static"
@@ -124,13 +126,15 @@ def bare_page(request: Request, template: str, /, *, status: int = 200, **facts:
     return HTMLResponse(TEMPLATES.get_template(template).render(page=_page(request), **facts), status)
 
 
-def leave_for(request: Request, start_url: str, *, provider_name: str) -> Response:
-    """Send the browser to the provider's login, from a page of its own.
+def leave_for(request: Request, start_url: str, *, binding: str, provider_name: str) -> Response:
+    """Send the browser to the provider's login, from a page of its own, with the cookie that lets it leave.
 
     A redirect would end at the provider while the browser still counts it as the form's, which our policy forbids.
     """
     leaving = bare_page(request, "leaving.html", href=start_url, provider_name=provider_name)
     leaving.headers["Refresh"] = f"0; url={start_url}"
+    seconds, is_secure = round(LOGIN_TAKES.total_seconds()), site_of(request).is_secure
+    leaving.set_cookie(BINDING_COOKIE, binding, seconds, path="/oauth", secure=is_secure, httponly=True, samesite="lax")
     return leaving
 
 

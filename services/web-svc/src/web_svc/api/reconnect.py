@@ -46,11 +46,12 @@ async def reconnect(request: Request, site: TheSite, manager: AManager, form: Po
     connection = await site.connections.one(manager.speaker, connection_id)
     came_from = f"?from={INBOX}" if form.get("from") == INBOX else ""
     here = f"{site.public_url}/b/{manager.business_id}/settings/connections/{connection_id}"
+    binding = manager.visitor.login_binding
     started = await site.connections.begin_reconnecting(
-        manager.speaker, connection, return_to=f"{here}/organisation{came_from}", key=key_of(form)
+        manager.speaker, connection, return_to=f"{here}/organisation{came_from}", binding=binding, key=key_of(form)
     )
     names = await site.connections.provider_names(manager.speaker)
-    return leave_for(request, started.start_url, provider_name=names[connection.provider])
+    return leave_for(request, started.start_url, binding=binding, provider_name=names[connection.provider])
 
 
 @router.get("/organisation")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from chassis.clock import Clock
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
+from chassis.clock import Clock
 from web_svc.clients import Connections, Identity, Items, Rules, Speaker, Syncs
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Membership, Memberships
@@ -82,6 +82,7 @@ class Visitor:
 
     user_id: str
     form_token: str
+    login_binding: str
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,14 @@ def form_token(cookie: str) -> str:
     return hmac.new(cookie.encode(), b"form", hashlib.sha256).hexdigest()
 
 
+def login_binding(cookie: str) -> str:
+    """What this browser brings to `/oauth` to prove that it asked for the login: nobody else can know it.
+
+    It is not made anew for each press: pressing twice must send the same request twice.
+    """
+    return hmac.new(cookie.encode(), b"login", hashlib.sha256).hexdigest()
+
+
 def site_of(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
@@ -124,7 +133,7 @@ async def _visitor(request: Request) -> Visitor:
     session = await site.sessions.find(session_id, now=site.system_clock.now()) if session_id else None
     if session_id is None or session is None:
         raise SignInNeeded
-    return Visitor(session.user_id, form_token(session_id))
+    return Visitor(session.user_id, form_token(session_id), login_binding(session_id))
 
 
 async def _reader(request: Request, business: str, visitor: Annotated[Visitor, Depends(_visitor)]) -> Reader:
