@@ -69,7 +69,7 @@ def item(number: int = 1, **changes: Any) -> dict[str, Any]:
     """An item that is ready, as publish-svc answers it."""
     suppliers = ("Northwind Paper", "Harbour Coffee Co", "Blue Kite Studio", "Alder & Finch LLP", "Metro Fleet Hire")
     return {
-        "id": f"itm_{number:04}",
+        "item_id": f"itm_{number:04}",
         "external_id": f"up-{number}",
         "connection_id": XERO,
         "status": "ready",
@@ -223,7 +223,8 @@ PROVIDERS = [
 def release(**changes: Any) -> dict[str, Any]:
     """Twelve items on their way, three of them there."""
     started_at = (NOW - timedelta(seconds=20)).isoformat()
-    return {"id": "rel_1", "total": 12, "published": 3, "failed": 0, "unsettled": 9, "started_at": started_at} | changes
+    counts = {"total": 12, "published": 3, "failed": 0, "unsettled": 9}
+    return {"release_id": "rel_1", **counts, "started_at": started_at} | changes
 
 
 def attempt(*organisations: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -319,7 +320,7 @@ class FakePublishService(FakeService):
         return {"statuses": {s: sum(each["status"] == s for each in self.items) for s in statuses}}
 
     def _one(self, request: Request) -> Any:
-        found = [each for each in self.items if each["id"] == request.path_params["id"]]
+        found = [each for each in self.items if each["item_id"] == request.path_params["id"]]
         return found[0] if found else problem(404, "not_found")
 
     def _held(self, request: Request) -> Any:

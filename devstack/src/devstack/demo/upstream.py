@@ -125,7 +125,7 @@ class Upstream:
             "document": await self._document(number),
         }
         answer = await self.api.call("PUT", "publish-svc", f"/api/v1/items/{number}", json=item)
-        return str(answer.json()["id"])
+        return str(answer.json()["item_id"])
 
     async def ask_to_publish(self, item_ids: Sequence[str], key: str) -> None:
         """Ask for all of them at once, in this order. Asking again under the same key changes nothing."""
@@ -135,7 +135,7 @@ class Upstream:
     async def standings(self, connection_id: str) -> dict[str, tuple[str, str | None]]:
         """Status and reason of each of the connection's items, by id."""
         items = await self.api.items("publish-svc", f"/api/v1/items?connection_id={connection_id}&limit=200")
-        return {item["id"]: (item["status"], item["reason"]) for item in items}
+        return {item["item_id"]: (item["status"], item["reason"]) for item in items}
 
     async def _document(self, name: str) -> dict[str, str]:
         """A scanned document's address and fingerprint, as the item needs them."""

@@ -19,6 +19,7 @@ from providers.errors import Problem, Refused
 from publish_svc.api import routers
 from publish_svc.domain.connections import ConnectionPicture, Gate
 from publish_svc.domain.items import HoldReason
+from publish_svc.store import releases
 
 KEY = OKPKey.generate_key("Ed25519")
 SIGNER = ServiceSigner("web-svc", json.dumps(KEY.as_dict(private=True)))
@@ -77,7 +78,7 @@ def a_body(connection: ConnectionPicture, **changes: Any) -> dict[str, Any]:
 async def delivered(http: httpx2.AsyncClient, connection: ConnectionPicture, number: int = 1) -> str:
     answer = await http.put(f"/api/v1/items/bill-{number}", json=a_body(connection, number=f"INV-{number}"))
     assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    return str(answer.json()["item_id"])
 
 
 async def test_an_item_is_delivered_once_under_its_external_id(
@@ -213,8 +214,10 @@ async def test_among_many_those_that_cannot_be_published_are_named_and_the_other
 
     answer = (await http.post("/api/v1/items/publish", json={"ids": ids})).json()
 
-    assert [(refused["id"], refused["code"]) for refused in answer["refused"]] == [(ids[0], "item_not_publishable")]
-    assert [item["id"] for item in answer["items"]] == ids[1:]
+    assert [(refused["item_id"], refused["code"]) for refused in answer["refused"]] == [
+        (ids[0], "item_not_publishable")
+    ]
+    assert [item["item_id"] for item in answer["items"]] == ids[1:]
 
 
 async def test_publish_again_makes_a_second_document_of_its_own(
@@ -288,9 +291,24 @@ async def test_what_waits_at_a_connection_is_shown_in_the_order_it_will_go(
     rest = (await http.get(f"/api/v1/connections/{connection.id}/held?limit=2&cursor={first['next']}")).json()
 
     assert (first["waiting"], first["gate"], first["reason"]) == (3, "closed", "connection_expired")
-    assert [item["id"] for item in first["items"] + rest["items"]] == ids
+    assert [item["item_id"] for item in first["items"] + rest["items"]] == ids
     assert rest["next"] is None
     assert first["release"] is None
+
+
+async def test_a_release_is_shown_with_what_became_of_it_so_far(
+    world: World, http: httpx2.AsyncClient, connection: ConnectionPicture
+) -> None:
+    await world.change(connection.id, lambda it: it.close(HoldReason.CONNECTION_EXPIRED))
+    ids = [await delivered(http, connection, number) for number in (1, 2)]
+    await http.post("/api/v1/items/publish", json={"ids": ids})
+    async with world.database.transaction() as tx:
+        await releases.begin(tx, connection, "rel_1", "reconnect", now=world.clock.now())
+
+    release = (await http.get(f"/api/v1/connections/{connection.id}/held")).json()["release"]
+
+    assert (release["release_id"], release["trigger"]) == ("rel_1", "reconnect")
+    assert [release[count] for count in ("total", "published", "failed", "unsettled")] == [2, 0, 0, 2]
 
 
 async def test_items_are_listed_newest_first_filtered_and_paged(
@@ -304,8 +322,8 @@ async def test_items_are_listed_newest_first_filtered_and_paged(
     rest = (await http.get(f"/api/v1/items?status=ready&status=queued&limit=2&cursor={either['next']}")).json()
     counts = (await http.get("/api/v1/items/counts")).json()["statuses"]
 
-    assert [item["id"] for item in ready["items"]] == [ids[2], ids[1]]
-    assert [item["id"] for item in either["items"] + rest["items"]] == [ids[2], ids[1], ids[0]]
+    assert [item["item_id"] for item in ready["items"]] == [ids[2], ids[1]]
+    assert [item["item_id"] for item in either["items"] + rest["items"]] == [ids[2], ids[1], ids[0]]
     assert rest["next"] is None
     assert (counts["ready"], counts["queued"], counts["published"]) == (2, 1, 0)
 

@@ -149,7 +149,7 @@ class Document(Answer):
 
 
 class Item(Answer):
-    id: str
+    item_id: str
     connection_id: str
     status: str
     reason: str | None = None

@@ -39,7 +39,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
                 try:
                     asked.append(await _ask(tx, connection, item, caller, now=clock.now(), bulk_id=bulk_id))
                 except NotPublishable as error:
-                    refused.append(RefusedOut(id=item_id, code=as_problem(error).code, detail=f"{error}."))
+                    refused.append(RefusedOut(item_id=item_id, code=as_problem(error).code, detail=f"{error}."))
         return AskedOut(bulk_id=bulk_id, items=tuple(map(item_out, asked)), refused=tuple(refused))
 
     @api.post("/{item_id}/publish", status_code=202)

@@ -105,7 +105,7 @@ def router(database: Database, gate: Gate) -> APIRouter:
             release=release
             and tally
             and ReleaseOut(
-                id=release.id,
+                release_id=release.id,
                 trigger=release.trigger,
                 total=release.waiting,
                 published=tally.published,

@@ -105,7 +105,7 @@ class FailureOut(BaseModel):
 class ItemOut(BaseModel):
     """`reason` is what a held item waits for, or the code of a failed one's `failure`."""
 
-    id: str
+    item_id: str
     external_id: str
     connection_id: str
     status: str
@@ -138,7 +138,7 @@ class ItemsOut(BaseModel):
 
 
 class RefusedOut(BaseModel):
-    id: str
+    item_id: str
     code: str
     detail: str
 
@@ -172,7 +172,7 @@ class HistoryOut(BaseModel):
 class ReleaseOut(BaseModel):
     """The release that is running, or that ran last."""
 
-    id: str
+    release_id: str
     trigger: str
     total: int
     published: int
@@ -196,7 +196,7 @@ class HeldOut(BaseModel):
 def item_out(item: Item) -> ItemOut:
     bill, receipt, failure = item.bill, item.receipt, item.failure
     return ItemOut(
-        id=item.id,
+        item_id=item.id,
         external_id=item.external_id,
         connection_id=item.connection_id,
         status=item.status,
