@@ -281,7 +281,7 @@ async def test_a_write_that_had_no_effect_is_repeated_with_the_same_key_and_iden
     assert await world.statuses([item_id]) == ["published"]
 
 
-async def test_an_uncertain_item_stays_so_while_its_connection_is_expired(world: World) -> None:
+async def test_an_uncertain_item_that_meets_the_expiry_tells_of_it_and_stays_uncertain(world: World) -> None:
     _, [first, second] = await world.lane(2)
     world.provider.tell("create_bill", After(LOST))
     await world.run()
@@ -292,7 +292,9 @@ async def test_an_uncertain_item_stays_so_while_its_connection_is_expired(world:
 
     assert await world.statuses([first, second]) == ["uncertain", "held"]
     told = [event for event in await world.said() if event["what"] == "item.publish-failed"]
-    assert [event["item_id"] for event in told] == [second]
+    assert [(event["item_id"], event["status"], event["reason"]) for event in told] == [
+        (first, "uncertain", "connection_expired")
+    ]
 
 
 async def test_an_outage_during_the_look_is_no_failure_of_the_item(world: World) -> None:

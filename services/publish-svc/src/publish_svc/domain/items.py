@@ -206,6 +206,10 @@ class Item:
         """The provider may have it. Nothing is written before somebody has looked, and not before `look_after`."""
         return replace(self, status=ItemStatus.UNCERTAIN, reason=None, not_before=look_after, updated_at=now)
 
+    def stay_uncertain(self, failure: Failure, *, now: datetime) -> "Item":
+        """The provider may have it, and nobody can look as long as that lasts."""
+        return replace(self, reason=failure.code, failure=failure, updated_at=now)
+
     def wait(self, *, until: datetime | None, now: datetime) -> "Item":
         """Try again at that time. What is uncertain stays so: the next try is a look, not a write."""
         status = self.status if self.status is ItemStatus.UNCERTAIN else ItemStatus.QUEUED
@@ -217,7 +221,7 @@ class Item:
 
     def requeue(self, *, now: datetime) -> "Item":
         """Nothing of it is in doubt any more: it goes on from where it stands."""
-        return replace(self, status=ItemStatus.QUEUED, reason=None, not_before=None, updated_at=now)
+        return replace(self, status=ItemStatus.QUEUED, reason=None, failure=None, not_before=None, updated_at=now)
 
     def hold(self, reason: HoldReason, *, now: datetime) -> "Item":
         """It keeps its place and waits for what `reason` names."""

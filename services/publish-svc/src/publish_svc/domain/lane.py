@@ -58,6 +58,9 @@ def next_step(connection: ConnectionPicture, head: Item | None, *, now: datetime
     return LookUp(head) if is_uncertain else Publish(head)
 
 
+_EXPIRED = Failure(code=HoldReason.CONNECTION_EXPIRED, kind=FailureClass.CONNECTION)
+
+
 @dataclass(frozen=True)
 class Holding:
     """An item held at the gate. `failed` is the item as it told of the expiry first, if it was the one to tell."""
@@ -74,9 +77,18 @@ def hold_at_gate(item: Item, connection: ConnectionPicture, reason: HoldReason, 
     """
     if not connection.has_untold_expiry:
         return Holding(connection, item.hold(reason, now=now), failed=None)
-    expired = Failure(code=HoldReason.CONNECTION_EXPIRED, kind=FailureClass.CONNECTION)
-    failed = item.fail(expired, now=now)
+    failed = item.fail(_EXPIRED, now=now)
     return Holding(connection.told_expiry(), failed.hold(reason, now=now), failed)
+
+
+def tells_expiry(connection: ConnectionPicture, head: Item) -> bool:
+    """Whether an uncertain item is the first to meet the expiry: it cannot be held, and nobody can look for it now."""
+    return head.status is ItemStatus.UNCERTAIN and connection.has_untold_expiry
+
+
+def tell_expiry(item: Item, connection: ConnectionPicture, *, now: datetime) -> "Settled":
+    """It gets the publishing error and stays uncertain: once the connection works again it is looked for."""
+    return Settled(item.stay_uncertain(_EXPIRED, now=now), connection.told_expiry())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from chassis.database import Tx
 from publish_svc import outgoing
 from publish_svc.domain.connections import ConnectionPicture, Gate
 from publish_svc.domain.items import HoldReason, ItemStatus
-from publish_svc.domain.lane import Moment, Patience, hold_at_gate
+from publish_svc.domain.lane import Moment, Patience, hold_at_gate, tell_expiry, tells_expiry
 from publish_svc.domain.releases import finish, trigger_of
 from publish_svc.store import connections, items, releases
 from relink_contracts.ids import new_id
@@ -22,7 +22,11 @@ async def follow_gate(tx: Tx, connection: ConnectionPicture, patience: Patience,
     """
     match connection.gate:
         case Gate.CLOSED:
-            return await _hold(tx, connection, at) or await _probe(tx, connection, patience, at)
+            return (
+                await _tell_expiry(tx, connection, at)
+                or await _hold(tx, connection, at)
+                or await _probe(tx, connection, patience, at)
+            )
         case Gate.WAITING_FOR_LISTS:
             return await _wait_for_lists(tx, connection, patience, at)
         case Gate.CANARY:
@@ -45,6 +49,17 @@ async def _hold(tx: Tx, connection: ConnectionPicture, at: Moment) -> bool:
     await items.save_held(tx, *holdings)
     await connections.save(tx, connection)
     await outbox.add(tx, *(event for holding in holdings for event in outgoing.item_held(holding, at=at.now)))
+    return True
+
+
+async def _tell_expiry(tx: Tx, connection: ConnectionPicture, at: Moment) -> bool:
+    head = await items.head_of_lane(tx, connection.id)
+    if head is None or not tells_expiry(connection, head):
+        return False
+    told = tell_expiry(head, connection, now=at.now)
+    await items.save(tx, told.item)
+    await connections.save(tx, told.connection)
+    await outbox.add(tx, outgoing.item_publish_failed(told.item, at=at.now))
     return True
 
 
