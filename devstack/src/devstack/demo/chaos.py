@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,17 +11,16 @@ from devstack.home import DevstackError
 from devstack.stack import Stack
 
 WORKERS: Final = tuple(name for name in PROCESSES if name.endswith(".worker"))
-# The broker goes once, after the workers have had their turn and while items are still to come.
-ROUND: Final = (*WORKERS, "kafka")
-BETWEEN_SECONDS: Final = 3.0
+ROUND: Final = (*WORKERS[:3], "kafka", *WORKERS[3:])
+BETWEEN_SECONDS: Final = 6.0
 AWAY_SECONDS: Final = 0.7
 
 
 class Chaos:
     """While entered: each worker is killed with SIGKILL in turn, and Kafka once; each is started again.
 
-    Workers are killed round after round until the story ends. Leaving waits until everything is up again, and raises
-    DevstackError when the story was over before everybody had been killed.
+    Leaving waits until everything is up again, and raises DevstackError when the story was over before all of them
+    had been killed.
     """
 
     def __init__(self, stack: Stack, show: Storyteller) -> None:
@@ -46,7 +44,7 @@ class Chaos:
             raise DevstackError(f"the story was over before these were killed: {', '.join(missing)}")
 
     async def _kill_in_turn(self) -> None:
-        for name in itertools.chain(ROUND, itertools.cycle(WORKERS)):
+        for name in ROUND:
             await asyncio.to_thread(self._stack.kill, name)
             self.killed.append(name)
             self._show.say(f"       [red]SIGKILL[/] {name}")

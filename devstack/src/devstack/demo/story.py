@@ -19,6 +19,7 @@ from devstack.demo.evidence import Practice, ProviderDocument, Topics, Verdict, 
 from devstack.demo.show import Step, Storyteller
 from devstack.demo.upstream import Api, Coding, Outage, Upstream, notices_of
 from devstack.stack import Stack
+from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import (
     ConnectionExpired,
     ItemPublished,
@@ -169,7 +170,7 @@ class Story:
         await self._eventually(lambda: self._is_held(chapter, [item_id]), "the item waits for the connection")
 
         async def all_said() -> bool:
-            failed = self.topics.about(chapter.connection_id, ItemPublishFailed)
+            failed = self._publishing_errors(chapter)
             expired = self.topics.about(chapter.connection_id, ConnectionExpired)
             requested = self.topics.about(chapter.connection_id, ReconnectRequested)
             return len(failed) == len(expired) == len(requested) == chapter.expiries
@@ -178,10 +179,10 @@ class Story:
             all_said, "ItemPublishFailed, ConnectionExpired and ReconnectRequested are said, once each"
         )
         failed, expired = (
-            self.topics.about(chapter.connection_id, kind)[-1] for kind in (ItemPublishFailed, ConnectionExpired)
+            self._publishing_errors(chapter)[-1],
+            self.topics.about(chapter.connection_id, ConnectionExpired)[-1],
         )
         expect(failed.subject == item_id, f"another item than {item_id} got the publishing error")
-        expect(getattr(failed.data, "class_", None) == "connection", f"its class is not connection: {failed.data}")
         expect(
             getattr(expired.data, "reason", None) == reason,
             f"it expired for another reason than {reason}: {expired.data}",
@@ -230,21 +231,16 @@ class Story:
     def _lists_came_first_then_the_canary(self, chapter: Chapter) -> None:
         self.topics.read_on()
         expired = self.topics.about(chapter.connection_id, ConnectionExpired)[-1]
-        since = [
-            e
-            for e in self.topics.about(chapter.connection_id, SyncCompleted, ItemReleased, ItemPublished)
-            if e.time >= expired.time
-        ]
-        released = [event for event in since if event.type == ItemReleased.TYPE]
-        published = [event for event in since if event.type == ItemPublished.TYPE]
-        completed = [event for event in since if event.type == SyncCompleted.TYPE]
-        expect(completed, "no list was read after the reconnect")
-        expect(completed[0].time <= released[0].time, "an item was released before the lists were read")
-        expect(published[0].subject == released[0].subject, "the first item released was not the first published")
-        expect(
-            all(published[0].time <= event.time for event in released[1:]),
-            "a second item was released before the first was published",
+        completed, released, published = (
+            [event for event in self.topics.about(chapter.connection_id, kind) if event.time >= expired.time]
+            for kind in (SyncCompleted, ItemReleased, ItemPublished)
         )
+        expect(completed, "no list was read after the reconnect")
+        lists_read, canary = completed[0].time, published[0]
+        others = [event for event in released if event.subject != canary.subject]
+        expect(all(lists_read <= event.time for event in released), "an item was released before the lists were read")
+        expect(lists_read <= canary.time, "an item was published before the lists were read")
+        expect(all(canary.time <= event.time for event in others), "more than one item went first")
 
     async def _log_in_and_finish(self, chapter: Chapter) -> None:
         """The provider's pages, then ours: organisation, Next, confirmation, Finish."""
@@ -300,9 +296,16 @@ class Story:
 
         await self._eventually(published, "every item is published")
 
+    def _publishing_errors(self, chapter: Chapter) -> list[Received[EventData]]:
+        """Those of class connection; an outage that chaos makes is retried by itself and no error of this kind."""
+        failed = self.topics.about(chapter.connection_id, ItemPublishFailed)
+        return [event for event in failed if getattr(event.data, "class_", None) == "connection"]
+
     async def _is_held(self, chapter: Chapter, item_ids: list[str]) -> bool:
+        """Whether all wait for the connection; one that a kill left in doubt waits as uncertain, to be looked up."""
         standings = await self.upstream.standings(chapter.connection_id)
-        return all(standings[item_id] == ("held", "connection_expired") for item_id in item_ids)
+        waiting = {("held", "connection_expired"), ("uncertain", "connection_expired")}
+        return all(standings[item_id] in waiting for item_id in item_ids)
 
     async def _judge(self, chapter: Chapter) -> None:
         documents: list[ProviderDocument] = await self.practice.documents(chapter.provider, chapter.organisation_id)
