@@ -30,13 +30,6 @@ class OffsetClock:
         return datetime.now(UTC) + timedelta(seconds=float(text.strip() or 0))
 
 
-def from_settings(environment: str, offset_file: Path | None) -> Clock:
-    """Raises ValueError for an offset in production."""
-    if offset_file is not None and environment == "production":
-        raise ValueError("a clock offset is refused in production")
-    return SystemClock() if offset_file is None else OffsetClock(Path(offset_file))
-
-
 async def happens_within(event: asyncio.Event, seconds: float) -> bool:
     """Wait for the event, but no longer than `seconds` of the system's time."""
     with contextlib.suppress(TimeoutError):

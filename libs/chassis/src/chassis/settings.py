@@ -11,6 +11,9 @@ from joserfc.jwk import OKPKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsError
 
+from chassis.clock import Clock, OffsetClock, SystemClock
+from chassis.service_tokens import Gate
+
 PREFIX, _FOR_TESTS = "RELINK_", "RELINK_TEST_"
 S = TypeVar("S", bound=BaseSettings)
 
@@ -63,12 +66,21 @@ class IdentitySettings(_Group):
     oidc_issuer: str | None = None
     oidc_jwks_url: str | None = None
 
+    def gate(self, audience: str) -> Gate:
+        return Gate(audience, self.peers, self.accepts, oidc_issuer=self.oidc_issuer, oidc_jwks_url=self.oidc_jwks_url)
+
 
 class ProcessSettings(_Group):
     environment: Literal["local", "production", "test"]
     clock_offset_file: Path | None = None
     log_level: str = "info"
     otlp_endpoint: str | None = None
+
+    def clock(self) -> Clock:
+        """Raises ValueError for an offset in production."""
+        if self.clock_offset_file is not None and self.environment == "production":
+            raise ValueError("a clock offset is refused in production")
+        return SystemClock() if self.clock_offset_file is None else OffsetClock(self.clock_offset_file)
 
 
 def load(settings: type[S]) -> S:

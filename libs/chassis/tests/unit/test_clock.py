@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis import clock
 from chassis.clock import OffsetClock, SystemClock, happens_within
+from chassis.settings import ProcessSettings
 from chassis.testing import FrozenClock
 
 A_MOMENT = timedelta(seconds=5)
@@ -29,9 +29,9 @@ def test_an_offset_that_is_no_number_is_an_error(tmp_path: Path) -> None:
 
 def test_production_refuses_an_offset(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="production"):
-        clock.from_settings("production", tmp_path / "offset")
-    assert isinstance(clock.from_settings("production", None), SystemClock)
-    assert isinstance(clock.from_settings("local", tmp_path / "offset"), OffsetClock)
+        ProcessSettings(environment="production", clock_offset_file=tmp_path / "offset").clock()
+    assert isinstance(ProcessSettings(environment="production").clock(), SystemClock)
+    assert isinstance(ProcessSettings(environment="local", clock_offset_file=tmp_path / "offset").clock(), OffsetClock)
 
 
 def test_a_frozen_clock_moves_when_told() -> None:

@@ -12,6 +12,7 @@ from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey
 
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate, ServiceSigner
+from chassis.settings import IdentitySettings
 
 PRIVATE, PUBLIC = a_key()
 GATE = Gate("stub-svc", {"sync-svc": PUBLIC, "front": PUBLIC}, {"front": ["admin", "member"]})
@@ -122,6 +123,23 @@ def issuer() -> Iterator[Issuer]:
 
 async def test_a_program_brings_a_token_of_the_issuer(issuer: Issuer) -> None:
     assert await issuer.gate().caller(issuer.token()) == Caller(None, "upstream", "biz_1", "publisher")
+
+
+async def test_the_gate_of_the_settings_lets_in_peers_with_their_roles_and_programs(issuer: Issuer) -> None:
+    settings = IdentitySettings(
+        service_key=PRIVATE,
+        peers={"front": PUBLIC},
+        accepts={"front": ("admin",)},
+        oidc_issuer="https://issuer.example",
+        oidc_jwks_url=issuer.url,
+    )
+    gate = settings.gate("stub-svc")
+
+    assert (await gate.caller(token_of(claims(iss="front", role="admin")))).role == "admin"
+    assert await gate.caller(issuer.token()) == Caller(None, "upstream", "biz_1", "publisher")
+    with pytest.raises(Problem) as refused:
+        await gate.caller(token_of(claims(iss="front", role="member")))
+    assert refused.value.status_code == 403
 
 
 async def test_the_issuers_keys_are_fetched_once_and_again_for_a_new_key_but_not_for_every_invented_one(

@@ -11,13 +11,12 @@ import structlog
 from fastapi import FastAPI
 
 import providers
-from chassis import clock, inbox, migrations, observe, run
+from chassis import inbox, migrations, observe, run
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.run import Loop
-from chassis.service_tokens import Gate
 from connection_svc.api import (
     access_tokens,
     attempts,
@@ -57,14 +56,7 @@ async def api(settings: Settings) -> None:
 
 def build_app(settings: Settings, database: Database, http: httpx2.AsyncClient) -> FastAPI:
     """The HTTP API on this database; providers are called through `http`."""
-    identity, now, vault = settings.identity, _clock(settings), _vault(settings)
-    gate = Gate(
-        SERVICE,
-        identity.peers,
-        identity.accepts,
-        oidc_issuer=identity.oidc_issuer,
-        oidc_jwks_url=identity.oidc_jwks_url,
-    )
+    now, vault, gate = settings.process.clock(), _vault(settings), settings.identity.gate(SERVICE)
     known = providers.build(settings.providers, http)
     parts = Parts(
         database=database,
@@ -90,7 +82,7 @@ def build_app(settings: Settings, database: Database, http: httpx2.AsyncClient) 
 async def worker(settings: Settings) -> None:
     """Hears, relays, and does what the clock starts, until SIGTERM."""
     async with _database(settings) as database, _http() as http:
-        now, kafka = _clock(settings), settings.kafka.bootstrap_servers
+        now, kafka = settings.process.clock(), settings.kafka.bootstrap_servers
         consumer = Consumer(SERVICE, database, kafka, HANDLERS, now, version=VERSION)
         health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
         keeper = TokenKeeper(database, _vault(settings), providers.build(settings.providers, http), now)
@@ -118,7 +110,7 @@ async def migrate(settings: Settings) -> None:
 async def republish_state(settings: Settings) -> None:
     """Says every connection's state again; the relay of a worker sends it."""
     async with _database(settings) as database:
-        _log.info("states.said_again", connections=await say_states_again(database, _clock(settings)))
+        _log.info("states.said_again", connections=await say_states_again(database, settings.process.clock()))
 
 
 @asynccontextmanager
@@ -134,10 +126,6 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
 
 def _http() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(timeout=httpx2.Timeout(10, connect=5))
-
-
-def _clock(settings: Settings) -> clock.Clock:
-    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
 
 
 def _vault(settings: Settings) -> Vault:

@@ -2,16 +2,18 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 from fastapi import FastAPI
 
-from chassis import clock, inbox, migrations, observe, run
+from chassis import inbox, migrations, observe, run
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
-from chassis.service_tokens import Gate, ServiceSigner
+from chassis.service_tokens import ServiceSigner
 from notifier_svc.api import notices
 from notifier_svc.clients import ConnectionService, IdentitySystem
 from notifier_svc.handlers import HANDLERS
@@ -25,27 +27,16 @@ VERSION = "0.1.0"
 
 async def api(settings: Settings) -> None:
     """Serves the HTTP API until SIGTERM."""
-    _observe(settings)
-    database = await _database(settings)
-    try:
+    async with _database(settings) as database:
         await run.serve(http=(build_app(settings, database), settings.http.host, settings.http.port))
-    finally:
-        await database.close()
 
 
 def build_app(settings: Settings, database: Database) -> FastAPI:
-    identity = settings.identity
-    gate = Gate(
-        SERVICE,
-        identity.peers,
-        identity.accepts,
-        oidc_issuer=identity.oidc_issuer,
-        oidc_jwks_url=identity.oidc_jwks_url,
-    )
+    gate = settings.identity.gate(SERVICE)
     return create_app(
         SERVICE,
         version=VERSION,
-        routers=[notices.router(database, gate, _clock(settings))],
+        routers=[notices.router(database, gate, settings.process.clock())],
         health={"database": database.ping},
         gate=gate,
         database=database,
@@ -54,30 +45,22 @@ def build_app(settings: Settings, database: Database) -> FastAPI:
 
 async def worker(settings: Settings) -> None:
     """Hears, relays and sends mail, until SIGTERM."""
-    _observe(settings)
-    database = await _database(settings)
-    try:
-        async with httpx2.AsyncClient() as http:
-            consumer = Consumer(
-                SERVICE, database, settings.kafka.bootstrap_servers, HANDLERS, _clock(settings), version=VERSION
-            )
-            health = create_app(
-                SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready}
-            )
-            await run.serve(
-                consumer,
-                Relay(settings.database.direct.get_secret_value(), settings.kafka.bootstrap_servers),
-                inbox.upkeep(database),
-                send_mail.loop(_mail_room(settings, database, http)),
-                http=(health, settings.http.host, settings.http.port),
-            )
-    finally:
-        await database.close()
+    now, kafka = settings.process.clock(), settings.kafka.bootstrap_servers
+    async with _database(settings) as database, httpx2.AsyncClient() as http:
+        consumer = Consumer(SERVICE, database, kafka, HANDLERS, now, version=VERSION)
+        health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
+        await run.serve(
+            consumer,
+            Relay(settings.database.direct.get_secret_value(), kafka),
+            inbox.upkeep(database),
+            send_mail.loop(_mail_room(settings, database, http)),
+            http=(health, settings.http.host, settings.http.port),
+        )
 
 
 async def migrate(settings: Settings) -> None:
     """Brings the database to the newest version."""
-    _observe(settings)
+    observe.configure_logging(SERVICE, settings.process.log_level)
     await migrations.migrate(settings.database.direct.get_secret_value(), "notifier_svc")
 
 
@@ -85,7 +68,7 @@ def _mail_room(settings: Settings, database: Database, http: httpx2.AsyncClient)
     signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
     return send_mail.MailRoom(
         database=database,
-        clock=_clock(settings),
+        clock=settings.process.clock(),
         people=IdentitySystem(settings.services.identity, http),
         connection_svc=ConnectionService(settings.services.connection, http, signer),
         mailer=Mailer(settings.mail.host, settings.mail.port, settings.mail.sender),
@@ -93,14 +76,12 @@ def _mail_room(settings: Settings, database: Database, http: httpx2.AsyncClient)
     )
 
 
-def _observe(settings: Settings) -> None:
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     observe.configure_logging(SERVICE, settings.process.log_level)
     observe.trace_to(SERVICE, settings.process.otlp_endpoint)
-
-
-def _clock(settings: Settings) -> clock.Clock:
-    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
-
-
-async def _database(settings: Settings) -> Database:
-    return await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    database = await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -2,18 +2,21 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx2
 from fastapi import FastAPI
 
 import providers
-from chassis import clock, inbox, migrations, observe, run
+from chassis import inbox, migrations, observe, run
+from chassis.clock import Clock, SystemClock
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
-from chassis.service_tokens import Gate, ServiceSigner
+from chassis.service_tokens import ServiceSigner
 from publish_svc.api import routers
 from publish_svc.clients import ConnectionService
 from publish_svc.documents import HttpDocuments, resolve_by_dns
@@ -30,28 +33,16 @@ _CALL = httpx2.Timeout(20, connect=5)
 
 async def api(settings: Settings) -> None:
     """Serves the HTTP API until SIGTERM."""
-    _observe(settings)
-    database = await _database(settings)
-    try:
-        app = build_app(settings, database)
-        await run.serve(http=(app, settings.http.host, settings.http.port))
-    finally:
-        await database.close()
+    async with _database(settings) as database:
+        await run.serve(http=(build_app(settings, database), settings.http.host, settings.http.port))
 
 
 def build_app(settings: Settings, database: Database) -> FastAPI:
-    identity = settings.identity
-    gate = Gate(
-        SERVICE,
-        identity.peers,
-        identity.accepts,
-        oidc_issuer=identity.oidc_issuer,
-        oidc_jwks_url=identity.oidc_jwks_url,
-    )
+    gate = settings.identity.gate(SERVICE)
     return create_app(
         SERVICE,
         version=VERSION,
-        routers=routers(database, gate, _clock(settings)),
+        routers=routers(database, gate, settings.process.clock()),
         health={"database": database.ping},
         gate=gate,
         database=database,
@@ -60,38 +51,32 @@ def build_app(settings: Settings, database: Database) -> FastAPI:
 
 async def worker(settings: Settings) -> None:
     """Hears, relays, and publishes what is due, until SIGTERM."""
-    _observe(settings)
-    database = await _database(settings)
-    try:
-        async with httpx2.AsyncClient(timeout=_CALL, trust_env=False) as http:
-            consumer = Consumer(
-                SERVICE, database, settings.kafka.bootstrap_servers, HANDLERS, _clock(settings), version=VERSION
-            )
-            checks = {"database": database.ping, "consumer": consumer.is_ready}
-            await run.serve(
-                consumer,
-                Relay(settings.database.direct.get_secret_value(), settings.kafka.bootstrap_servers),
-                inbox.upkeep(database),
-                *lane_loops(_tools(settings, database, http), settings.publishing.lanes),
-                http=(create_app(SERVICE, version=VERSION, health=checks), settings.http.host, settings.http.port),
-            )
-    finally:
-        await database.close()
+    now, kafka = settings.process.clock(), settings.kafka.bootstrap_servers
+    async with _database(settings) as database, httpx2.AsyncClient(timeout=_CALL, trust_env=False) as http:
+        consumer = Consumer(SERVICE, database, kafka, HANDLERS, now, version=VERSION)
+        health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
+        await run.serve(
+            consumer,
+            Relay(settings.database.direct.get_secret_value(), kafka),
+            inbox.upkeep(database),
+            *lane_loops(_tools(settings, database, http, now), settings.publishing.lanes),
+            http=(health, settings.http.host, settings.http.port),
+        )
 
 
 async def migrate(settings: Settings) -> None:
     """Brings the database to the newest version."""
-    _observe(settings)
+    observe.configure_logging(SERVICE, settings.process.log_level)
     await migrations.migrate(settings.database.direct.get_secret_value(), "publish_svc")
 
 
-def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient) -> Tools:
+def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient, now: Clock) -> Tools:
     adapters = providers.build(settings.providers, http)
     signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
     margin = max(adapter.facts.access_margin for adapter in adapters.values())
     return Tools(
         database=database,
-        tokens=ConnectionService(http, settings.services.connection, signer, clock=_clock(settings), margin=margin),
+        tokens=ConnectionService(http, settings.services.connection, signer, clock=now, margin=margin),
         documents=HttpDocuments(
             http,
             allowed_origins=settings.documents.allowed_origins,
@@ -99,8 +84,8 @@ def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient) -> 
             resolve=resolve_by_dns,
         ),
         providers=adapters,
-        clock=_clock(settings),
-        wall=clock.SystemClock(),
+        clock=now,
+        wall=SystemClock(),
         worker=f"{socket.gethostname()}/{os.getpid()}",
         patience=Patience(),
         write_deadline=timedelta(seconds=settings.publishing.write_deadline_seconds),
@@ -108,14 +93,12 @@ def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient) -> 
     )
 
 
-def _observe(settings: Settings) -> None:
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     observe.configure_logging(SERVICE, settings.process.log_level)
     observe.trace_to(SERVICE, settings.process.otlp_endpoint)
-
-
-def _clock(settings: Settings) -> clock.Clock:
-    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
-
-
-async def _database(settings: Settings) -> Database:
-    return await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    database = await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Final
@@ -9,13 +11,14 @@ from typing import Final
 import httpx2
 import structlog
 
-from chassis import clock, inbox, migrations, observe
+from chassis import inbox, migrations, observe
+from chassis.clock import Clock
 from chassis.consume import Consumer
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.run import Loop, serve
-from chassis.service_tokens import Gate, ServiceSigner
+from chassis.service_tokens import ServiceSigner
 from providers import build
 from sync_svc.api import refresh, status
 from sync_svc.clients import ConnectionService
@@ -36,65 +39,50 @@ _log = structlog.get_logger(__name__)
 
 async def api(settings: Settings) -> None:
     """Serves the HTTP API until SIGTERM."""
-    database, now = await _database(settings), _clock(settings)
-    identity = settings.identity
-    gate = Gate(
-        SERVICE,
-        identity.peers,
-        identity.accepts,
-        oidc_issuer=identity.oidc_issuer,
-        oidc_jwks_url=identity.oidc_jwks_url,
-    )
-    routers = [refresh.routes(gate, database, now, _pace(settings)), status.routes(gate, database, now)]
-    health = {"database": database.ping}
-    app = create_app(SERVICE, version=VERSION, routers=routers, health=health, gate=gate, database=database)
-    try:
+    now, gate = settings.process.clock(), settings.identity.gate(SERVICE)
+    async with _database(settings) as database:
+        routers = [refresh.routes(gate, database, now, _pace(settings)), status.routes(gate, database, now)]
+        health = {"database": database.ping}
+        app = create_app(SERVICE, version=VERSION, routers=routers, health=health, gate=gate, database=database)
         await serve(http=(app, settings.http.host, settings.http.port))
-    finally:
-        await database.close()
 
 
 async def worker(settings: Settings) -> None:
     """Hears, asks for what is due, reads lists, and relays, until SIGTERM."""
-    database, now, pace = await _database(settings), _clock(settings), _pace(settings)
+    now, pace = settings.process.clock(), _pace(settings)
     kafka, holder = settings.kafka.bootstrap_servers, f"{socket.gethostname()}/{os.getpid()}"
-    consumer = Consumer(SERVICE, database, kafka, handlers(interval=pace.interval), now, version=VERSION)
-    health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
     inside = httpx2.AsyncClient(timeout=OWN_CALL_SECONDS)
     outside = httpx2.AsyncClient(timeout=settings.sync.provider_timeout_seconds)
-    async with inside, outside:
+    async with _database(settings) as database, inside, outside:
+        consumer = Consumer(SERVICE, database, kafka, handlers(interval=pace.interval), now, version=VERSION)
+        health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
         reader = _reader(settings, inside, outside, now)
         runners = [RunSyncs(database, now, reader, holder=f"{holder}/{n}") for n in range(RUNS_AT_ONCE)]
-        try:
-            await serve(
-                consumer,
-                Relay(settings.database.direct.get_secret_value(), kafka),
-                inbox.upkeep(database),
-                ask_due.loop(database, now, interval=pace.interval),
-                republish_state.weekly(database, now, holder=holder),
-                *(Loop("run-syncs", runner.step, every=timedelta(seconds=0.5)) for runner in runners),
-                http=(health, settings.http.host, settings.http.port),
-            )
-        finally:
-            await database.close()
+        await serve(
+            consumer,
+            Relay(settings.database.direct.get_secret_value(), kafka),
+            inbox.upkeep(database),
+            ask_due.loop(database, now, interval=pace.interval),
+            republish_state.weekly(database, now, holder=holder),
+            *(Loop("run-syncs", runner.step, every=timedelta(seconds=0.5)) for runner in runners),
+            http=(health, settings.http.host, settings.http.port),
+        )
 
 
 async def migrate(settings: Settings) -> None:
     """Brings the database to the newest version."""
-    _observe(settings)
+    observe.configure_logging(SERVICE, settings.process.log_level)
     await migrations.migrate(settings.database.direct.get_secret_value(), "sync_svc")
 
 
 async def say_state_again(settings: Settings) -> None:
     """Says every list entry again; the relay of a worker sends it."""
-    database = await _database(settings)
-    try:
-        _log.info("entries.said_again", entries=await republish_state.republish_state(database, _clock(settings)))
-    finally:
-        await database.close()
+    async with _database(settings) as database:
+        entries = await republish_state.republish_state(database, settings.process.clock())
+        _log.info("entries.said_again", entries=entries)
 
 
-def _reader(settings: Settings, inside: httpx2.AsyncClient, outside: httpx2.AsyncClient, now: clock.Clock) -> Reader:
+def _reader(settings: Settings, inside: httpx2.AsyncClient, outside: httpx2.AsyncClient, now: Clock) -> Reader:
     signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
     return Reader(
         ConnectionService(inside, settings.services.connection, signer),
@@ -109,15 +97,12 @@ def _pace(settings: Settings) -> Pace:
     return Pace(timedelta(hours=settings.sync.interval_hours), timedelta(seconds=settings.sync.cool_down_seconds))
 
 
-def _observe(settings: Settings) -> None:
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     observe.configure_logging(SERVICE, settings.process.log_level)
     observe.trace_to(SERVICE, settings.process.otlp_endpoint)
-
-
-def _clock(settings: Settings) -> clock.Clock:
-    return clock.from_settings(settings.process.environment, settings.process.clock_offset_file)
-
-
-async def _database(settings: Settings) -> Database:
-    _observe(settings)
-    return await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    database = await Database.connect(settings.database.url.get_secret_value(), max_size=settings.database.max_size)
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -11,7 +11,8 @@ import httpx2
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from chassis import clock, migrations
+from chassis import migrations
+from chassis.clock import SystemClock
 from chassis.consume import tail
 from chassis.database import Database
 from chassis.http import create_app
@@ -79,8 +80,8 @@ def build_site(settings: Settings, database: Database) -> Site:
         ),
         live=Live(),
         health=ProvidersHealth(),
-        clock=clock.from_settings(process.environment, process.clock_offset_file),
-        system_clock=clock.SystemClock(),
+        clock=process.clock(),
+        system_clock=SystemClock(),
     )
 
 
