@@ -158,7 +158,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(self, kafka: str, group_id: str, topics: set[str], settle: Settle, failures: FailurePolicy) -> None:
         self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
-        self._hurry, self.has_joined = asyncio.Event(), False
+        self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
         self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
         begin: dict[str, Any] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
@@ -172,6 +172,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def start(self, stopping: asyncio.Event) -> None:
         """Join the group; waits for a broker that is away."""
+        self._is_stopping = False
         self._hurry.clear()
         while not stopping.is_set():
             try:
@@ -184,7 +185,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
 
     async def stop(self) -> None:
-        self.has_joined = False
+        self._is_stopping, self.has_joined = True, False
         self._hurry.set()
         await self._broker.stop()
 
@@ -196,7 +197,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._subscriber.lock.wait_release(_DRAIN_SECONDS)
         if not self._subscriber.lock.empty:
             _log.error("consumer.batch_outlasted_rebalance", group=self.group_id)
-        if self._subscriber.running:
+        if not self._is_stopping:
             self._hurry.clear()
 
     async def on_partitions_assigned(self, _assigned: Collection[TopicPartition]) -> None:
