@@ -34,7 +34,7 @@ PEOPLE: Final = ("admin", "member", "publisher", "accountant")
 LIMITS_FACTOR: Final = 20
 PRACTICE_PROCESSING_SECONDS: Final = "1"
 """The practice providers answer at once: a lost answer can be looked up soon, and not after minutes as in earnest."""
-SHORT_LEASES: Final = {"write_deadline_seconds": "5", "lease_seconds": "10"}
+SHORT_LEASE_SECONDS: Final = "10"
 """What a killed worker had in hand is taken over after seconds, so that the demo's chaos can be watched."""
 
 Environment = dict[str, str]
@@ -131,6 +131,7 @@ class Environments:
                 return {
                     **self._providers(),
                     **self._services("connection"),
+                    **_group("SYNC", lease_seconds=SHORT_LEASE_SECONDS),
                     "RELINK_HASH_KEY": self.secrets.text("list hash key"),
                 }
             case "publish-svc":
@@ -138,11 +139,17 @@ class Environments:
                     **self._providers(),
                     **self._services("connection"),
                     **_group("DOCUMENTS", allowed_origins=_json([self.places.simulator])),
-                    **_group("PUBLISHING", **SHORT_LEASES),
+                    **_group("PUBLISHING", write_deadline_seconds="5", lease_seconds=SHORT_LEASE_SECONDS),
                 }
             case "notifier-svc":
                 host, _, port = self.places.mail.partition(":")
-                mail = _group("MAIL", host=host, port=port, sender="Relink <relink@relink.example>")
+                mail = _group(
+                    "MAIL",
+                    host=host,
+                    port=port,
+                    sender="Relink <relink@relink.example>",
+                    lease_seconds=SHORT_LEASE_SECONDS,
+                )
                 return {**mail, **self._services("connection", identity=self.places.simulator)}
             case "web-svc":
                 services = self._services("connection", "sync", "list", "publish", identity=self.places.simulator)

@@ -109,7 +109,7 @@ class Worker:
             hash_key=HASH_KEY,
             full_every=timedelta(days=7),
         )
-        return RunSyncs(self.database, self.clock, reader, holder=holder)
+        return RunSyncs(self.database, self.clock, reader, holder=holder, lease_time=timedelta(minutes=1))
 
     async def hears(self, *events: Any) -> None:
         async with self.database.transaction() as tx:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -25,15 +25,17 @@ class Step:
 
 @dataclass
 class Storyteller:
-    """Shows each step while it runs. A step that raises is shown as failed and ends the story."""
+    """Shows each step while it runs, and tells `on_step` that one begins. A step that raises ends the story."""
 
     console: Console = field(default_factory=lambda: Console(file=sys.stdout, highlight=False, soft_wrap=True))
     steps: list[Step] = field(default_factory=list)
+    on_step: Callable[[], None] = lambda: None
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
         step = Step(name)
         self.steps.append(step)
+        self.on_step()
         started = time.monotonic()
         try:
             with self._waiting(name):

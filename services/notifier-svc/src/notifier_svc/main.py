@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx2
 from fastapi import FastAPI
@@ -73,6 +74,7 @@ def _mail_room(settings: Settings, database: Database, http: httpx2.AsyncClient)
         connection_svc=ConnectionService(settings.services.connection, http, signer),
         mailer=Mailer(settings.mail.host, settings.mail.port, settings.mail.sender),
         holder=f"{socket.gethostname()}:{os.getpid()}",
+        lease_time=timedelta(seconds=settings.mail.lease_seconds),
     )
 
 

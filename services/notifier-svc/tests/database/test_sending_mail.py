@@ -102,6 +102,7 @@ async def room(database: Database, mail_box: MailBox, others: Others, clock: Fro
             connection_svc=ConnectionService("http://connection-svc", http, signer),
             mailer=Mailer("127.0.0.1", mail_box.port, "Relink <relink@product.example>"),
             holder="a test",
+            lease_time=timedelta(minutes=2),
         )
 
 

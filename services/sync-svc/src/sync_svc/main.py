@@ -57,7 +57,10 @@ async def worker(settings: Settings) -> None:
         consumer = Consumer(SERVICE, database, kafka, handlers(interval=pace.interval), now, version=VERSION)
         health = create_app(SERVICE, version=VERSION, health={"database": database.ping, "consumer": consumer.is_ready})
         reader = _reader(settings, inside, outside, now)
-        runners = [RunSyncs(database, now, reader, holder=f"{holder}/{n}") for n in range(RUNS_AT_ONCE)]
+        lease_time = timedelta(seconds=settings.sync.lease_seconds)
+        runners = [
+            RunSyncs(database, now, reader, holder=f"{holder}/{n}", lease_time=lease_time) for n in range(RUNS_AT_ONCE)
+        ]
         await serve(
             consumer,
             Relay(settings.database.direct.get_secret_value(), kafka),

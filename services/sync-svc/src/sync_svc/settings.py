@@ -15,7 +15,10 @@ from providers.settings import ProviderSettings
 
 
 class SyncSettings(BaseModel):
-    """How often lists are read, and how long a provider may take for one answer."""
+    """How often lists are read, how long a provider may take for one answer, and a run's lease, renewed between lists.
+
+    A run whose worker died begins again after `lease_seconds`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,6 +26,7 @@ class SyncSettings(BaseModel):
     cool_down_seconds: float = Field(default=300, ge=0)
     full_every_days: float = Field(default=7, gt=0)
     provider_timeout_seconds: float = Field(default=20, gt=0)
+    lease_seconds: float = Field(default=60, gt=0)
 
 
 class ServiceAddresses(BaseModel):

@@ -18,8 +18,6 @@ from notifier_svc.domain.wording import letter_about_expiry
 from notifier_svc.mail import Mailer, MailRefused, MailUnavailable
 from notifier_svc.store import connections, notices
 
-LEASE: Final = timedelta(minutes=2)
-"""Longer than the two calls and the mail may take together."""
 _LOOKED_AT: Final = 20
 """More than one, since others may have the first few in hand."""
 
@@ -36,7 +34,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class MailRoom:
-    """Everything that sending takes. `holder` names this process in leases."""
+    """Everything that sending takes. `holder` names this process in leases.
+
+    `lease_time` is longer than the two calls and the mail may take together: a mail in the hands of a worker that died
+    is sent by another after it.
+    """
 
     database: Database
     clock: Clock
@@ -44,13 +46,14 @@ class MailRoom:
     connection_svc: ConnectionService
     mailer: Mailer
     holder: str
+    lease_time: timedelta
 
     async def send_next(self) -> bool:
         """Sends, withdraws or puts off one mail that is due; False when none is."""
         async with self.database.acquire() as tx:
             ids = await notices.due(tx, now=self.clock.now(), limit=_LOOKED_AT)
         for notice_id in ids:
-            lease = await leases.acquire(self.database, f"notice:{notice_id}", self.holder, LEASE)
+            lease = await leases.acquire(self.database, f"notice:{notice_id}", self.holder, self.lease_time)
             if lease is not None:
                 await self._under(lease, notice_id)
                 return True

@@ -15,7 +15,6 @@ from sync_svc.domain.runs import ListResult, Result, Run, RunState
 from sync_svc.store import entries, runs, schedules
 from sync_svc.work.read_lists import Failed, Harvest, Reader, ReadList, ToWait
 
-LEASE = timedelta(seconds=60)
 OTHERS_TURN = timedelta(seconds=5)
 
 _log = structlog.get_logger(__name__)
@@ -24,8 +23,9 @@ _log = structlog.get_logger(__name__)
 class RunSyncs:
     """One worker. A connection is read by one worker at a time, under a lease that is extended between lists."""
 
-    def __init__(self, database: Database, clock: Clock, reader: Reader, *, holder: str) -> None:
-        self._database, self._clock, self._reader, self._holder = database, clock, reader, holder
+    def __init__(self, database: Database, clock: Clock, reader: Reader, *, holder: str, lease_time: timedelta) -> None:
+        self._database, self._clock, self._reader = database, clock, reader
+        self._holder, self._lease_time = holder, lease_time
 
     async def step(self) -> bool:
         """Do one run that is due. False if there is none.
@@ -38,11 +38,11 @@ class RunSyncs:
             run = await runs.claim(tx, now=now)
             if run is None:
                 return False
-            lease = await leases.acquire(tx, f"sync:{run.connection_id}", self._holder, LEASE)
+            lease = await leases.acquire(tx, f"sync:{run.connection_id}", self._holder, self._lease_time)
             if lease is None:
                 await runs.save(tx, run.leave_until(now + OTHERS_TURN))
                 return True
-            run = await runs.save(tx, run.begin(look_after_at=now + LEASE))
+            run = await runs.save(tx, run.begin(look_after_at=now + self._lease_time))
             known = await entries.states(tx, run.business_id, run.connection_id)
         try:
             await self._do(run, known, lease)
@@ -54,7 +54,7 @@ class RunSyncs:
 
     async def _do(self, run: Run, known: dict[str, ListState], lease: Lease) -> None:
         async def still_ours() -> None:
-            await leases.extend(self._database, lease, LEASE)
+            await leases.extend(self._database, lease, self._lease_time)
 
         begun = time.monotonic()
         try:
