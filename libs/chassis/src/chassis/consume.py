@@ -34,9 +34,9 @@ __all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
 
 # Draining: longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
 _DRAIN_SECONDS, _SENT_BACK_SECONDS, _PROBE_SECONDS = 50, 5.0, 5.0
-# Above any record a topic takes: aiokafka steps over one that does not fit, with a line in the log.
-_FETCH_BYTES: Final = 4_000_000
-_BATCHES: Final[dict[str, Any]] = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "no_reply": True}
+# Fetching: above any record a topic takes. aiokafka steps over one that does not fit, with a line in the log.
+_READING: Final[dict[str, Any]] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": 4_000_000}
+_BATCHES: Final = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "ack_policy": AckPolicy.MANUAL}
 _MEMBER: Final = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 1_000, "rebalance_timeout_ms": 60_000}
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("chassis.consume")
@@ -161,8 +161,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
         self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
-        begin: dict[str, Any] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
-        settings = {"group_id": group_id, "listener": self, "ack_policy": AckPolicy.MANUAL} | _BATCHES | _MEMBER | begin
+        settings = {"group_id": group_id, "listener": self} | _READING | _BATCHES | _MEMBER
         self._subscriber: Any = self._broker.subscriber(*topics, **settings)
         self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)
 
@@ -301,8 +300,7 @@ async def tail(  # noqa: PLR0913 - one thing to say of each
     Before that, `from_beginning_topics` are read from their start; `caught_up` is set when that is done. No group, no
     inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
     """
-    begin = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": _FETCH_BYTES}
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **begin)
+    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **_READING)
     while True:
         try:
             await consumer.start()

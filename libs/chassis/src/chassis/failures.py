@@ -49,7 +49,7 @@ class Batch:
 
     def __init__(self, records: Iterable[ConsumerRecord], hurry: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
-        self._hurry, self._until = hurry, loop.time() + _BATCH_SECONDS
+        self._hurry, self.until = hurry, loop.time() + _BATCH_SECONDS
         self.settled: dict[TopicPartition, dict[int, asyncio.Future[Settled]]] = defaultdict(dict)
         for record in records:
             self.settled[_partition(record)][record.offset] = loop.create_future()
@@ -59,14 +59,11 @@ class Batch:
 
     @property
     def has_time(self) -> bool:
-        return not self._hurry.is_set() and asyncio.get_running_loop().time() < self._until
-
-    def end(self) -> None:
-        self._until = 0.0
+        return not self._hurry.is_set() and asyncio.get_running_loop().time() < self.until
 
     async def pause(self, seconds: float) -> bool:
         """Wait before another try. False when there is no time left for one."""
-        await happens_within(self._hurry, min(seconds, self._until - asyncio.get_running_loop().time()))
+        await happens_within(self._hurry, min(seconds, self.until - asyncio.get_running_loop().time()))
         return self.has_time
 
     async def before(self, record: ConsumerRecord) -> list[Settled]:
@@ -193,7 +190,7 @@ class FailurePolicy:
         except KafkaError as no_producer:
             refusal = no_producer
         if refusal is not None:
-            batch.end()  # the next ones would each wait in vain, and the batch outlast the rebalance
+            batch.until = 0.0  # the next ones would each wait in vain, and the batch outlast the rebalance
             metrics.dead_letter_failures.labels(self._service).inc()
             both = BaseExceptionGroup("handled neither by us nor by the broker", [failure.error, refusal])
             _log.error("event.dead_letter_failed", **origin, code=failure.code, exc_info=both)
