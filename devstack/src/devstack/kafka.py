@@ -93,8 +93,8 @@ class Installation:
             processes = Processes(home)
             processes.start(broker.program(extra_flags=(f"-XX:ArchiveClassesAtExit={self.archive}",)))
             wait_until(broker.is_ready, "Kafka")
-            AdminClient({"bootstrap.servers": broker.address}).create_topics([NewTopic("archive", 1, 1)])
-            producer = Producer({"bootstrap.servers": broker.address})
+            AdminClient(client(broker.address)).create_topics([NewTopic("archive", 1, 1)])
+            producer = Producer(client(broker.address))
             producer.produce("archive", b"")
             producer.flush(5)
             processes.stop("kafka")
@@ -142,6 +142,11 @@ class Kafka:
         shared = (f"-XX:SharedArchiveFile={archive}",) if archive.exists() else ()
         logging = f"-Dlog4j2.configurationFile={self.installation.directory / 'log4j2.yaml'}"
         return ("java", *JVM_FLAGS, *shared, *extra_flags, logging, "-cp", self.installation.class_path)
+
+
+def client(bootstrap_servers: str) -> dict[str, str | int | float | bool]:
+    """Settings of any client of the local stack. It starts and stops brokers on purpose: librdkafka need not tell."""
+    return {"bootstrap.servers": bootstrap_servers, "log_level": 0}
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:

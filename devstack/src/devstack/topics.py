@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from devstack.home import DevstackError
+from devstack.kafka import client
 from devstack.processes import wait_until
 from relink_contracts.envelope import Actor, speaker, to_record
 from relink_contracts.events import Membership
@@ -22,7 +23,7 @@ ROLES: Final = {"usr_anna": "admin", "usr_ben": "member", "usr_carla": "accounta
 def create_topics(bootstrap_servers: str, topics: Iterable[Topic]) -> list[str]:
     """Create the topics that are missing, on one replica, and answer their names. The others are left as they are."""
     wanted = [NewTopic(topic.name, topic.local_partitions, 1, config=topic.kafka_config) for topic in topics]
-    return create(AdminClient({"bootstrap.servers": bootstrap_servers}), wanted)
+    return create(AdminClient(client(bootstrap_servers)), wanted)
 
 
 def create(admin: AdminClient, wanted: list[NewTopic]) -> list[str]:
@@ -51,7 +52,7 @@ def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
         return False
     say = speaker("identity")
     identity = Actor(type="system", id="identity")
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "acks": "all"})
+    producer = Producer({**client(bootstrap_servers), "acks": "all"})
     for user_id, role in ROLES.items():
         membership = Membership(
             business_id=DEMO_BUSINESS, actor=identity, user_id=user_id, roles=(role,), linked_accountant=False
@@ -66,7 +67,7 @@ def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
 def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """Every record that the topic holds at this moment, its partitions mixed, without a group."""
     settings = {"group.id": "devstack", "enable.auto.commit": False, "enable.partition.eof": True}
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, **settings})
+    consumer = Consumer({**client(bootstrap_servers), **settings})
     try:
         partitions = _partitions(consumer, topic)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
@@ -88,7 +89,7 @@ def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:
 
 def records_per_topic(bootstrap_servers: str) -> dict[str, tuple[int, int]]:
     """Of every topic the number of partitions, and of offsets between the oldest kept record and the next one."""
-    consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "devstack"})
+    consumer = Consumer({**client(bootstrap_servers), "group.id": "devstack"})
     try:
         names = [name for name in consumer.list_topics(timeout=10).topics if not name.startswith("__")]
         return {name: _count(consumer, name) for name in sorted(names)}

@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import json
+import logging
 import sys
 import time
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import httpx2
+import structlog
 
 from devstack.demo.browser import Browser, NothingToPress
 from devstack.demo.chaos import Chaos
@@ -27,6 +29,7 @@ FAILURES: Final = (NotAsTold, NothingToPress, DevstackError, Outage, httpx2.HTTP
 
 def main() -> int:
     """Exit code 0 if everything went as told, else 1."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     arguments = _arguments()
     show, stack, started = Storyteller(), Stack(), time.monotonic()
     report = Report()

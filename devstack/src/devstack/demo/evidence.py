@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
+from devstack.kafka import client
 from relink_contracts import decode
 from relink_contracts.envelope import EventData, Received
 
@@ -96,15 +97,8 @@ class Topics:
     """Everything said on the topics since the demo began, read without a group."""
 
     def __init__(self, bootstrap_servers: str, topics: Iterable[str]) -> None:
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap_servers,
-                "group.id": "demo-evidence",
-                "enable.auto.commit": False,
-                # The broker goes away while chaos reigns: that is the story's, not librdkafka's, to tell.
-                "log_level": 0,
-            }
-        )
+        settings: dict[str, str | bool] = {"group.id": "demo-evidence", "enable.auto.commit": False}
+        self._consumer = Consumer({**client(bootstrap_servers), **settings})
         known = self._consumer.list_topics(timeout=10).topics
         wanted = [topic for topic in topics if topic in known]
         self._consumer.assign(
