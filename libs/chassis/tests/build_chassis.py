@@ -135,7 +135,8 @@ async def eventually(claim: Callable[[], Any], seconds: float = 30) -> None:
 
 async def process(script: str, *arguments: str, waits_for_line: bool = True) -> asyncio.subprocess.Process:
     """A process of its own, to be signalled once it has said its first line. `script` is a file beside these tests."""
-    environment = os.environ | {"PYTHONPATH": f"{TESTS}:{TESTS / 'stub_svc' / 'src'}"}
+    path = [str(TESTS), str(TESTS / "stub_svc" / "src"), *os.environ.get("PYTHONPATH", "").split(":")]
+    environment = os.environ | {"PYTHONPATH": ":".join(filter(None, path))}
     started = await asyncio.create_subprocess_exec(
         sys.executable, str(TESTS / "processes" / script), *arguments, env=environment, stdout=asyncio.subprocess.PIPE
     )
