@@ -1,3 +1,9 @@
 """Every test of the repository may ask for a real PostgreSQL, a real Kafka and practice providers."""
 
+import hypothesis
+
 pytest_plugins = ["devstack.testing", "simulator.testing"]
+
+# A machine that is busy makes a single example slow; only what is found counts.
+hypothesis.settings.register_profile("relink", deadline=None)
+hypothesis.settings.load_profile("relink")
