@@ -5,11 +5,12 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from confluent_kafka import Producer as ConfluentProducer
 from confluent_kafka.admin import AdminClient
@@ -152,6 +153,12 @@ async def rolled_back(database: Database, work: Callable[[Any], Awaitable[Any]])
         async with database.transaction() as tx:
             await work(tx)
             raise ZeroDivisionError
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """As the services do."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
 
 
 def say(line: str) -> None:

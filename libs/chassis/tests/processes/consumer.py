@@ -5,7 +5,7 @@ import random
 import sys
 from typing import Any
 
-from build_chassis import NOON, ThingHappened, eventually, on, say
+from build_chassis import NOON, ThingHappened, eventually, on, run, say
 
 from chassis.consume import Consumer, knows
 from chassis.database import Database, Tx
@@ -33,4 +33,4 @@ async def main(service: str, url: str, kafka: str, topic: str, milliseconds: str
     await database.close()
 
 
-asyncio.run(main(*sys.argv[1:]))
+run(main(*sys.argv[1:]))

@@ -1,11 +1,10 @@
 """A relay of the tests. DATABASE KAFKA [die-before-delete]: with that, the first batch kills the process when sent."""
 
-import asyncio
 import os
 import signal
 import sys
 
-from build_chassis import say
+from build_chassis import run, say
 
 from chassis.kafka import Sender
 from chassis.relay import Relay
@@ -29,4 +28,4 @@ async def main(url: str, kafka: str, *mode: str) -> None:
     await serve(relay, tell())
 
 
-asyncio.run(main(*sys.argv[1:]))
+run(main(*sys.argv[1:]))

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from build_chassis import say
+from build_chassis import run, say
 
 from chassis.http import create_app
 from chassis.run import Loop, serve
@@ -38,4 +38,4 @@ async def main(what: str, port: str) -> None:
     say("ended")
 
 
-asyncio.run(main(*sys.argv[1:]))
+run(main(*sys.argv[1:]))
