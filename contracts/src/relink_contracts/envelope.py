@@ -304,7 +304,7 @@ class Envelope:
 
 def parse(record: KafkaRecord) -> Envelope:
     """The record's envelope. Raises Undecodable when there is none, or no key or no id in it."""
-    # Only our own: a header that somebody's agent added may hold bytes that are no text.
+    # Only our own: a header that somebody's tracing added may hold bytes that are no text.
     headers = {name: value for name, value in record.headers if name.startswith("ce_") or name == "content-type"}
     # Asked for by name: the binding invents an id and the present time where none is given.
     if missing := [name for name in _NEEDED_HEADERS if name not in headers]:
