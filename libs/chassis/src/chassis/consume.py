@@ -248,8 +248,9 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
             if is_left:
                 self._send_back(partition, offset)
         try:
-            await self._consumer.commit({partition: offset for partition, (offset, _) in offsets.items()})
-        except KafkaError as error:  # the group moved on, and others take these records again
+            async with asyncio.timeout(5):
+                await self._consumer.commit({partition: offset for partition, (offset, _) in offsets.items()})
+        except (KafkaError, TimeoutError) as error:  # the group moved on, or a later commit says it too
             _log.warning("consumer.commit_failed", group=self.group_id, error=f"{type(error).__name__}: {error}")
         for record in {(record.topic, record.partition): record for record in records}.values():
             lag = metrics.consumer_lag_seconds.labels(self.group_id, record.topic, record.partition)

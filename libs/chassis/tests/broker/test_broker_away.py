@@ -70,7 +70,7 @@ async def test_a_clean_stop_longer_than_the_request_timeout_loses_nothing_and_co
     await asyncio.to_thread(broker.stop)
     await saying
     before = resource.getrusage(resource.RUSAGE_SELF)
-    await asyncio.sleep(30)
+    await asyncio.sleep(45)
     after = resource.getrusage(resource.RUSAGE_SELF)
     await asyncio.to_thread(broker.start)
     await say(400, 420)
@@ -84,4 +84,4 @@ async def test_a_clean_stop_longer_than_the_request_timeout_loses_nothing_and_co
     for found in sequences.values():
         assert list(dict.fromkeys(found)) == list(range(1, 61))
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert cpu < 15, f"{cpu:.1f} s of CPU in 30 s without a broker"
+    assert cpu < 25, f"{cpu:.1f} s of CPU in 45 s without a broker, where aiokafka left alone takes all 45"
