@@ -84,4 +84,4 @@ async def test_a_clean_stop_longer_than_the_request_timeout_loses_nothing_and_co
     for found in sequences.values():
         assert list(dict.fromkeys(found)) == list(range(1, 61))
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert cpu < 25, f"{cpu:.1f} s of CPU in 45 s without a broker, where aiokafka left alone takes all 45"
+    assert cpu < 36, f"{cpu:.1f} s of CPU in 45 s without a broker, where aiokafka left alone takes all 45"
