@@ -225,11 +225,16 @@ class Story:
     async def all_is_released(self, chapter: Chapter, step: Step) -> None:
         await self._all_published(chapter)
         await self._judge(chapter)
+        await self._eventually(lambda: self._is_told(chapter), "the topics tell of every item")
         self._lists_came_first_then_the_canary(chapter)
         step.detail = f"{len(chapter.asked)} documents at {chapter.software}"
 
+    async def _is_told(self, chapter: Chapter) -> bool:
+        """Whether the topics have caught up: what was said while Kafka was away comes when it is back."""
+        told = {event.subject for event in self.topics.about(chapter.connection_id, ItemPublished)}
+        return told >= set(chapter.item_ids.values())
+
     def _lists_came_first_then_the_canary(self, chapter: Chapter) -> None:
-        self.topics.read_on()
         expired = self.topics.about(chapter.connection_id, ConnectionExpired)[-1]
         completed, released, published = (
             [event for event in self.topics.about(chapter.connection_id, kind) if event.time >= expired.time]
