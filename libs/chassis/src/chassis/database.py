@@ -33,8 +33,10 @@ def is_outage(error: BaseException) -> bool:
     """Whether the database, and not what was asked of it, is the trouble: the same again may work later."""
     if isinstance(error, _OUTAGES):
         return True
-    # asyncpg tells "this connection is closed" with the very class that also tells misuse, and only in words.
-    return type(error) in (asyncpg.InterfaceError, asyncpg.InternalClientError) and "clos" in str(error)
+    # asyncpg tells with the very classes that also tell misuse, and only in words, that this connection is closed, or
+    # was lost in the middle of a statement ("cannot switch to state 15; another operation (2) is in progress").
+    says_so = any(words in str(error) for words in ("clos", "cannot switch to state"))
+    return type(error) in (asyncpg.InterfaceError, asyncpg.InternalClientError) and says_so
 
 
 class Database:

@@ -24,6 +24,7 @@ from chassis.database import Database, is_outage
         asyncpg.ReadOnlySQLTransactionError(),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.InterfaceError("pool is closing"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
     ],
 )
 def test_an_outage_is_told_from(error: Exception) -> None:
