@@ -35,8 +35,9 @@ def is_outage(error: BaseException) -> bool:
         return True
     # asyncpg tells with the very classes that also tell misuse, and only in words, that this connection is closed, or
     # was lost in the middle of a statement ("cannot switch to state 15; another operation (2) is in progress").
-    says_so = any(words in str(error) for words in ("clos", "cannot switch to state"))
-    return type(error) in (asyncpg.InterfaceError, asyncpg.InternalClientError) and says_so
+    if type(error) not in (asyncpg.InterfaceError, asyncpg.InternalClientError):
+        return False
+    return any(words in str(error) for words in ("clos", "cannot switch to state"))
 
 
 class Database:
