@@ -3,6 +3,7 @@
 The record's value is the JSON of the data alone, the attributes are its headers. Nothing here knows an event.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,9 +66,9 @@ class EventData(Part):
     business_id: str
     actor: Actor
 
+    @abstractmethod
     def subject(self) -> str:
         """The entity's id, for `ce_subject`."""
-        raise NotImplementedError
 
     def key(self) -> str:
         """The record's key: what keeps its order."""
