@@ -3,15 +3,20 @@
 Business settings > Connections > Manage > Reconnect > provider > organisation > Next > confirmation > Finish.
 """
 
+import asyncio
+import contextlib
 from decimal import Decimal
+from typing import Any
 
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from devstack.demo.upstream import Coding, Upstream
+from devstack.demo.upstream import Coding, Outage, Upstream
 from devstack.stack import Stack
+
+PATIENCE_SECONDS = 60
 
 
 async def sign_in(page: Page, name: str) -> None:
@@ -53,14 +58,25 @@ async def deliver(upstream: Upstream, provider: str, *numbers: str) -> str:
     """Hand over one item for each number; gives the connection they are for."""
     [connection] = [each for each in await upstream.connections() if each["provider"] == provider]
     connection_id = connection["connection_id"]
-    accounts = await upstream.entries(connection_id, "accounts")
+    accounts = await entries(upstream, connection_id, "accounts")
     account = next(each for each in accounts if each["active"] and str(each["type"]).lower() == "expense")
-    supplier = (await upstream.entries(connection_id, "suppliers"))[0]
+    supplier = (await entries(upstream, connection_id, "suppliers"))[0]
     taxes = account.get("valid_tax_rates") or [None]
     coding = Coding(account["external_id"], taxes[0], supplier["external_id"], supplier["name"])
     for number in numbers:
         await upstream.deliver(connection_id, number, Decimal("120.40"), coding, "2026-03-02")
     return str(connection_id)
+
+
+async def entries(upstream: Upstream, connection_id: str, name: str) -> list[dict[str, Any]]:
+    """A whole list. That it was read is said before the service that keeps the lists has heard its last entry."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with contextlib.suppress(Outage):
+                [its] = [each for each in await upstream.lists(connection_id) if each["list"] == name] or [{}]
+                if its.get("state") == "complete":
+                    return await upstream.entries(connection_id, name)
+            await asyncio.sleep(0.2)
 
 
 async def expect_in_tab(page: Page, tab: str, *numbers: str) -> None:
