@@ -21,7 +21,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from opentelemetry import trace
 from structlog.contextvars import bound_contextvars
 
-from chassis import inbox, metrics
+from chassis import failpoints, inbox, metrics
 from chassis.clock import Clock, happens_within
 from chassis.database import Database, Tx
 from chassis.failures import Batch, FailurePolicy, NotYetKnown, Settled
@@ -243,6 +243,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._consumer is None:  # stopped before the batch was: it is taken again
             return
         self._failures.remember(batch)
+        failpoints.reach("consume.settled")
         offsets = batch.offsets()
         for partition, (offset, is_left) in offsets.items():
             if is_left:

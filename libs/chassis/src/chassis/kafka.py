@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from chassis import metrics
+from chassis import failpoints, metrics
 from relink_contracts.envelope import RecordToSend
 
 _ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 10.0
@@ -44,6 +44,7 @@ class Sender:
                         raise self._refused[topic][1]
                     async with asyncio.timeout(_ACCEPT_SECONDS):
                         sent.append(await self._producer.send(topic, value, key=key, headers=headers))
+                    failpoints.reach("sender.accepted")
                 except (KafkaError, TimeoutError) as error:
                     sent.append(self._refused.setdefault(topic, (now + _SEND_SECONDS, error))[1])
             futures = [each for each in sent if isinstance(each, asyncio.Future)]

@@ -47,14 +47,10 @@ def configure_logging(service: str, level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    last: list[structlog.typing.Processor] = [
-        structlog.processors.format_exc_info,
-        scrubbed,
-        structlog.processors.JSONRenderer(),
-    ]
+    strip, last = structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        processors=[strip, structlog.processors.format_exc_info, scrubbed, last],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 
+from chassis import failpoints
 from chassis.database import Tx
 from chassis.observe import traceparent
 from relink_contracts.envelope import Outgoing, to_record
@@ -41,6 +42,7 @@ async def add(tx: Tx, *outgoing: Outgoing) -> None:
         rows.append((*what, topic, shard_of(key), value, text))
     await tx.execute(_INSERT, *zip(*rows, strict=True))
     await tx.execute(f"NOTIFY {CHANNEL}")
+    failpoints.reach("outbox.added")
 
 
 def shard_of(key: bytes) -> int:

@@ -14,7 +14,7 @@ import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from opentelemetry import trace
 
-from chassis import metrics
+from chassis import failpoints, metrics
 from chassis.clock import happens_within
 from chassis.database import COMMAND_SECONDS, is_outage
 from chassis.kafka import Sender, is_reachable
@@ -93,6 +93,7 @@ class Relay:
             links = [link for record in records for link in links_to(record.headers)]
             with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
                 errors = await self._sender.send(records)
+            failpoints.reach("relay.sent")
             blocked: set[tuple[str, bytes]] = set()
             done = []
             for row, record, error in zip(rows, records, errors, strict=True):

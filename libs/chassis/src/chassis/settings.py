@@ -4,13 +4,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsError
 
+from chassis import failpoints
 from chassis.clock import Clock, OffsetClock, SystemClock
 from chassis.service_tokens import Gate
 
@@ -76,10 +77,13 @@ class ProcessSettings(_Group):
     log_level: str = "info"
     otlp_endpoint: str | None = None
 
+    @model_validator(mode="after")
+    def _production_is_no_test(self) -> Self:
+        if self.environment == "production" and (self.clock_offset_file or failpoints.ARMED):
+            raise ValueError("is production, which takes neither a clock offset nor failpoints")
+        return self
+
     def clock(self) -> Clock:
-        """Raises ValueError for an offset in production."""
-        if self.clock_offset_file is not None and self.environment == "production":
-            raise ValueError("a clock offset is refused in production")
         return SystemClock() if self.clock_offset_file is None else OffsetClock(self.clock_offset_file)
 
 

@@ -27,9 +27,7 @@ def test_an_offset_that_is_no_number_is_an_error(tmp_path: Path) -> None:
         OffsetClock(tmp_path / "offset").now()
 
 
-def test_production_refuses_an_offset(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="production"):
-        ProcessSettings(environment="production", clock_offset_file=tmp_path / "offset").clock()
+def test_settings_give_the_shifted_clock_only_with_an_offset_file(tmp_path: Path) -> None:
     assert isinstance(ProcessSettings(environment="production").clock(), SystemClock)
     assert isinstance(ProcessSettings(environment="local", clock_offset_file=tmp_path / "offset").clock(), OffsetClock)
 

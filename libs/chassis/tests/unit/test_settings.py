@@ -109,6 +109,28 @@ def test_every_mistake_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys) 
     ]
 
 
+def test_production_takes_no_clock_offset(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("RELINK_PROCESS__ENVIRONMENT", "production")
+    settings.load(Settings)
+    monkeypatch.setenv("RELINK_PROCESS__CLOCK_OFFSET_FILE", "offset")
+    told = refusal(capsys)
+    assert told == "RELINK_PROCESS is production, which takes neither a clock offset nor failpoints."
+
+
+@pytest.mark.parametrize(("environment", "status"), [("test", 0), ("production", 2)])
+def test_failpoints_arm_a_test_and_never_production(environment: str, status: int) -> None:
+    code = "from chassis.settings import *\nclass Settings(BaseSettings):\n    process: ProcessSettings\nload(Settings)"
+    told = {"RELINK_PROCESS__ENVIRONMENT": environment, "RELINK_TEST_FAILPOINTS": "relay.sent:1:SIGKILL"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], **told},
+        cwd=TESTS,
+    )
+    assert ended.returncode == status
+
+
 def test_a_process_that_is_set_wrongly_exits_with_2_and_one_sentence() -> None:
     code = (
         "from chassis.settings import *\nclass Settings(BaseSettings):\n    database: DatabaseSettings\nload(Settings)"
