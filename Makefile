@@ -36,15 +36,15 @@ test: setup ## run every test (those that need Kafka or PostgreSQL find or start
 check: setup ## lint, types, import rules, contracts and manifests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy $(wildcard $(addsuffix /src,$(PROJECTS)))
+	@$(VENV)/bin/mypy $(wildcard $(addsuffix /src,$(PROJECTS))) bench
 	@$(VENV)/bin/lint-imports
 	@$(RUN) checks/chassis_budget.py
 	@$(RUN) -m relink_contracts.generate --check
 	@$(RUN) -m relink_contracts.check
 	@$(RUN) -m devstack.manifests
 
-bench: ## run the benchmarks (none is written yet)
-	@echo "make bench will run 'python -m bench': each benchmark beside its peer or its physical limit; none is written yet."
+bench: setup ## run the benchmarks beside their peers and limits (B=relay for one, SMALL=1 to compare a short run)
+	@$(RUN) -m bench $(B) $(if $(SMALL),--small)
 
 clean: ## stop everything and delete .venv, .devstack and the caches
 	@if [ -x $(RUN) ]; then $(RUN) -m devstack reset; fi
