@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 UV = $(shell command -v uv || echo $(VENV)/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test check bench clean ci lock
+.PHONY: help setup demo up down status logs test check bench faults clean ci lock
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ check: setup ## lint, types, import rules, contracts and manifests
 
 bench: setup ## run the benchmarks beside their peers and limits (B=relay for one, SMALL=1 to compare a short run)
 	@$(RUN) -m bench $(B) $(if $(SMALL),--small)
+
+faults: setup ## break things on purpose, hours (F=relay-killed one cell, SEED=7 that seed, SEEDS=2 so many of the quick cells)
+	@$(RUN) -m pytest --tb=short -rA --show-capture=no \
+	  $(if $(F),tests/faults/test_$(subst -,_,$(F)).py,tests/faults $(if $(SEEDS),-m quick)) \
+	  $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--seeds 20 --keep-results))
 
 clean: ## stop everything and delete .venv, .devstack and the caches
 	@if [ -x $(RUN) ]; then $(RUN) -m devstack reset; fi

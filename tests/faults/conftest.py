@@ -1,0 +1,56 @@
+"""One cell a file. `--seeds N` runs seeds 1 to N of each, `--seed N` that one, `--keep-results` writes the table."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from faultlib import record, servers
+from faultlib.ground import Ground, lay, make_template, take_up
+from faultlib.servers import Servers
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=1, help="fault cells: run seeds 1 to N")
+    parser.addoption("--seed", type=int, help="fault cells: run this seed alone")
+    parser.addoption("--keep-results", action="store_true", help="fault cells: write results/ and the table anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "quick: a cell of at most 20 s a seed, which CI runs")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        one, many = metafunc.config.getoption("--seed"), metafunc.config.getoption("--seeds")
+        metafunc.parametrize("seed", [one] if one else range(1, many + 1), ids=lambda seed: f"seed={seed}")
+
+
+@pytest.fixture(scope="session")
+def fault_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    directory = tmp_path_factory.mktemp("servers")
+    started = servers.start(directory)
+    asyncio.run(make_template(started))
+    yield started
+    servers.stop(started, directory)
+
+
+@pytest.fixture
+async def ground(
+    fault_servers: Servers, seed: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Ground]:
+    """This seed's ground. What `Ground.verdict` found is kept afterwards, good or bad."""
+    cell = request.path.stem.removeprefix("test_").replace("_", "-")
+    laid = await lay(fault_servers, seed, tmp_path)
+    yield laid
+    await take_up(laid)
+    if laid.result is not None:
+        print(f"{cell} seed {seed}: {laid.result}")  # noqa: T201 - a line for the person who runs it
+        if request.config.getoption("--keep-results"):
+            if seed == 1:
+                record.forget(cell)
+            record.write(cell, request.module.__doc__.strip().splitlines()[0], seed, laid.result)

@@ -1,0 +1,59 @@
+"""How an actor starts: what it is told, its history, and its end when the test ends."""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import uvloop
+
+from chassis.observe import configure_logging
+from faultlib.history import History
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True)
+class Told:
+    """What `Ground.start` tells an actor. `seed` is of this actor alone; the rest is for the producer or consumer."""
+
+    name: str
+    history: str
+    database: str
+    kafka: str
+    service: str
+    topic: str
+    seed: int
+    rate: float = 60.0  # transactions a second in all; 0 is as fast as it goes
+    writers: int = 4
+    accounts: int = 12
+    commands: int = 0  # how many in all; 0 is without end
+    padding: int = 0  # bytes added to each event
+    work: tuple[float, float] = (0.0, 0.0)  # seconds of the handler's work, from and to
+
+
+def run(main: Callable[[Told, History], Awaitable[None]]) -> None:
+    """Call `main` as the services' `__main__` does."""
+    _die_with_the_test()
+    given = json.loads(sys.argv[1])
+    told = Told(**{field.name: given[field.name] for field in fields(Told) if field.name in given})
+    configure_logging(told.name, "info")
+    history = History(Path(told.history))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(told, history))
+    history.note("ended")
+
+
+def _die_with_the_test() -> None:
+    """A test that is itself killed must leave no process behind. Only Linux can promise that."""
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("the test ended before this process began")
