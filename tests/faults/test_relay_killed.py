@@ -3,6 +3,7 @@
 What it had sent and not deleted is sent again by the next one: under the same id, so the consumer's inbox drops it.
 """
 
+import asyncio
 import random
 import signal
 import time
@@ -19,10 +20,11 @@ async def test_a_relay_killed_after_sending_or_in_mid_batch_loses_and_reorders_n
     plan = random.Random(seed)
     places = ["relay.sent", "sender.accepted"]
     plan.shuffle(places)
-    await ground.start("consumer")
-    producer = await ground.start("producer", rate=plan.choice([40, 80, 160]))
+    _, producer = await asyncio.gather(
+        ground.start("consumer"), ground.start("producer", rate=plan.choice([20, 40, 60]))
+    )
     for place in (*places, plan.choice(places)):
-        time_of_death = plan.randint(1, 6 if place == "relay.sent" else 90)
+        time_of_death = plan.randint(1, 6 if place == "relay.sent" else 60)
         dying = await ground.start("relay", failpoints=f"{place}:{time_of_death}:SIGKILL")
         assert await dying.ended() == -signal.SIGKILL
     over = time.monotonic()

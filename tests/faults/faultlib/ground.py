@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from chassis.migrations import migrate
+from devstack.home import DevstackError
 from devstack.topics import create
 from faultlib import checker, history
 from faultlib.checker import Verdict
@@ -124,6 +125,7 @@ class Ground:
             "topic": self.topic,
             "seed": random.Random(f"{self.seed}/{name}").getrandbits(32),
         } | told
+        given["database"] += f"?application_name={name}"  # so that a cell can tell its connections
         environment = os.environ | {"PYTHONPATH": str(FAULTS), "RELINK_TEST_FAILPOINTS": failpoints}
         with log.open("ab") as output:
             command = (sys.executable, "-m", f"faultlib.actors.{kind}", json.dumps(given))
@@ -234,9 +236,17 @@ async def make_template(servers: Servers) -> None:
 
 
 async def make_topics(kafka: str, partitions: Mapping[str, int], **configs: str) -> None:
-    """Make topics, and wait until they can be used."""
+    """Make topics, and wait until they can be used. A broker that has just come back takes its time."""
     wanted = [NewTopic(topic, number, 1, config=configs) for topic, number in partitions.items()]
-    await asyncio.to_thread(create, AdminClient({"bootstrap.servers": kafka}), wanted)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await asyncio.to_thread(create, admin, wanted)
+            except DevstackError:
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 async def eventually(claim: Callable[[], Awaitable[bool]] | Callable[[], bool], seconds: float = 30) -> None:

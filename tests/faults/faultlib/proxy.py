@@ -8,10 +8,19 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
+from enum import Enum
 from typing import Final, Self
 
-Inspect = Callable[[bytes], bool]
-"""Looks at each chunk on its way to the server; True cuts that connection once the chunk has been forwarded."""
+
+class Cut(Enum):
+    """When a connection is cut: before the chunk that was looked at reaches the server, or right after."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+Inspect = Callable[[bytes], Cut | None]
+"""Looks at each chunk on its way to the server, and may have that connection cut."""
 
 _CHUNK, _FORWARDED_SECONDS = 65536, 0.05
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER of no time: close() sends RST
@@ -138,8 +147,9 @@ class Connection:
 
     async def _is_cut_after(self, chunk: bytes, writer: asyncio.StreamWriter) -> bool:
         limit = self._proxy.cut_after_bytes
-        allowed = len(chunk) if limit is None else max(0, limit - self._sent)
-        is_over = allowed < len(chunk) or bool(self._proxy.inspect and self._proxy.inspect(chunk))
+        cut = self._proxy.inspect(chunk) if self._proxy.inspect else None
+        allowed = 0 if cut is Cut.BEFORE else len(chunk) if limit is None else max(0, limit - self._sent)
+        is_over = cut is not None or allowed < len(chunk)
         self._sent += len(chunk)
         if is_over:
             self._proxy.cuts += 1

@@ -86,7 +86,7 @@ def start(directory: Path) -> Servers:
     _, port, controller, proxied, proxy = ports
     broker = Kafka(installation, home.broker, port, controller)
     broker.create()
-    _listen_behind_a_proxy(broker.directory / "server.properties", port, proxied, proxy)
+    _listen_behind_a_proxy(broker.directory / "server.properties", proxied, proxy)
     kafka = Server(broker.program(), processes, broker.is_ready, port)
     kafka.start_now()
     return Servers(postgres, kafka, cluster.url(), broker.address, proxied, proxy)
@@ -99,15 +99,13 @@ def stop(servers: Servers, directory: Path) -> None:
     remove(Home(directory).postgres)
 
 
-def _listen_behind_a_proxy(properties: Path, port: int, proxied: int, proxy: int) -> None:
+def _listen_behind_a_proxy(properties: Path, proxied: int, proxy: int) -> None:
     """A second listener, which tells its clients the proxy's address: or they would leave for the broker's own."""
-    lines = properties.read_text().splitlines()
-    replaced = {
-        "listeners": f",PROXIED://127.0.0.1:{proxied}",
-        "advertised.listeners": f",PROXIED://127.0.0.1:{proxy}",
-    }
-    lines = [line + replaced.get(line.partition("=")[0], "") for line in lines]
-    lines.append("listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT")
-    lines.append("inter.broker.listener.name=PLAINTEXT")
-    properties.write_text("\n".join(lines) + "\n")
-    assert f":{port}," in properties.read_text()
+    settings = dict(line.split("=", 1) for line in properties.read_text().splitlines())
+    settings["listeners"] += f",PROXIED://127.0.0.1:{proxied}"
+    settings["advertised.listeners"] += f",PROXIED://127.0.0.1:{proxy}"
+    settings["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT"
+    settings["inter.broker.listener.name"] = "PLAINTEXT"
+    # A busy machine takes longer than devstack's second to send a heartbeat.
+    settings |= {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
+    properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))

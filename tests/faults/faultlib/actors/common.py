@@ -30,7 +30,7 @@ class Told:
     service: str
     topic: str
     seed: int
-    rate: float = 60.0  # transactions a second in all; 0 is as fast as it goes
+    rate: float = 40.0  # transactions a second in all; 0 is as fast as it goes
     writers: int = 4
     accounts: int = 12
     commands: int = 0  # how many in all; 0 is without end
