@@ -24,7 +24,8 @@ class Problem:
     """One thing the provider did not accept.
 
     `code` is ours, and an open set: category_missing, category_unusable, tax_mismatch, period_locked, duplicate,
-    supplier_missing, currency_unsupported, document_missing, permission_missing, subscription_ended, value_invalid.
+    supplier_missing, currency_unsupported, document_missing, document_too_large, document_unsupported,
+    document_exists, permission_missing, subscription_ended, value_invalid.
     `field` is the part of our document it speaks of, as far as that can be told.
     `message` is the provider's own sentence: shown to people, never compared.
     """

@@ -97,7 +97,7 @@ def parsed_if_json(response: httpx2.Response) -> Any:
 
 
 def json_number(amount: Decimal) -> float:
-    """The amount as both providers want it: a JSON number.
+    """The amount as a JSON number, for the providers that want one.
 
     A float prints the digits it was made from as long as there are at most 15 of them; more is refused rather than
     rounded quietly.

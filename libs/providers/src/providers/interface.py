@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Protocol
 
+from providers.errors import ProviderError
 from providers.models import (
     Access,
     Bill,
@@ -18,6 +20,42 @@ from providers.models import (
 )
 
 
+class Rotation(Enum):
+    """When a refresh brings another refresh token than the one that was sent."""
+
+    ALWAYS = auto()
+    NOW_AND_THEN = auto()
+
+
+class NamedBy(Enum):
+    """Who says which organisation a login was for."""
+
+    LIST = auto()
+    """The provider's own list of what the login may reach, which may hold several, or none."""
+    CALLBACK = auto()
+    """A parameter of the callback; the tokens of a refresh no longer tell."""
+    TOKEN = auto()
+    """The token itself, which opens one organisation and no other."""
+
+
+class Revocation(Enum):
+    """What giving a grant back does."""
+
+    AT_ONCE = auto()
+    WHEN_THE_ACCESS_TOKEN_DIES = auto()
+    """Nothing can be refreshed any more; an access token that is out lives on for its minutes."""
+    NOT_OFFERED = auto()
+    """Only the customer can end it, in the provider's own pages."""
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """What the provider allows one application per organisation. `windows` are calls and the time they are for."""
+
+    at_once: int | None
+    windows: tuple[tuple[int, timedelta], ...]
+
+
 @dataclass(frozen=True)
 class ProviderFacts:
     """What differs between providers and is known before any call. Sources are in each adapter's README."""
@@ -28,12 +66,21 @@ class ProviderFacts:
     """Lists that can be asked for what changed since a time; the others always come whole."""
     supports_supplier_warning: bool
     mobile: bool
+    scopes: tuple[str, ...]
+    """What a login asks for; empty where the person's own rights decide."""
+    named_by: NamedBy
+    access_lifetime: timedelta
     access_margin: timedelta
     """An access token with less than this left is replaced before it is used."""
+    rotation: Rotation
     refresh_grace: timedelta
     """How long a refresh token still works after its successor was issued."""
     idle_limit: timedelta
     """How long a refresh token lives unused."""
+    revocation: Revocation
+    disconnect_seen_as: type[ProviderError]
+    """What shows that the customer disconnected us over there: `GrantRefused` or `OrganisationGone`."""
+    limits: CallLimits
     longest_processing: timedelta
     """A request that was sent has had its effect after this time, or never will."""
 
@@ -89,7 +136,10 @@ class Provider(Protocol):
         ...
 
     async def revoke(self, grant: Grant) -> None:
-        """Give our access back. Done already counts as done."""
+        """Give our access back, as far as the facts' `revocation` goes: where none is offered, nothing is asked.
+
+        Done already counts as done.
+        """
         ...
 
     async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:

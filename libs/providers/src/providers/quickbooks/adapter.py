@@ -1,14 +1,18 @@
 """QuickBooks Online behind our interface. Its table of references, look-ups and proofs is in the README beside this."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx2
 
+from providers.bills import is_noted
 from providers.errors import GrantRefused, Refused
 from providers.http import attachment_key, fitted_key, well_formed
-from providers.interface import ListNotOffered, ProviderFacts
+from providers.interface import CallLimits, ListNotOffered, NamedBy, ProviderFacts, Revocation, Rotation
+from providers.lists import read
 from providers.models import (
     Access,
     Bill,
@@ -22,10 +26,10 @@ from providers.models import (
     Published,
     Reading,
 )
-from providers.oauth import OAuthClient
+from providers.oauth import OAuthClient, grant_of, seconds_in
 from providers.quickbooks import lists
 from providers.quickbooks.api import LONGEST_KEY, QuickBooksApi, quoted, refuse_fault
-from providers.quickbooks.bills import document_of, is_ours, short_number
+from providers.quickbooks.bills import document_of, short_number
 from providers.settings import QuickBooksSettings
 
 SCOPES = ("com.intuit.quickbooks.accounting",)
@@ -45,9 +49,16 @@ FACTS = ProviderFacts(
     ),
     supports_supplier_warning=True,
     mobile=True,
+    scopes=SCOPES,
+    named_by=NamedBy.CALLBACK,
+    access_lifetime=timedelta(hours=1),
     access_margin=timedelta(minutes=10),
+    rotation=Rotation.NOW_AND_THEN,
     refresh_grace=timedelta(0),
     idle_limit=timedelta(seconds=8_726_400),
+    revocation=Revocation.AT_ONCE,
+    disconnect_seen_as=GrantRefused,
+    limits=CallLimits(at_once=10, windows=((10, timedelta(seconds=1)), (500, timedelta(minutes=1)))),
     longest_processing=timedelta(seconds=120),
 )
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -63,9 +74,7 @@ class QuickBooks:
 
     def __init__(self, settings: QuickBooksSettings, http: httpx2.AsyncClient) -> None:
         self.facts = FACTS.processing_within(settings.longest_processing_seconds)
-        self._oauth = OAuthClient(
-            http, settings.authorize_url, settings.token_url, settings.client_id, settings.client_secret
-        )
+        self._oauth = OAuthClient.of(settings, http)
         self._revoke_url = settings.revoke_url
         self._api = QuickBooksApi(http, settings.api_url)
 
@@ -93,14 +102,12 @@ class QuickBooks:
             return [Organisation(access.organisation_id, info["CompanyName"], info.get("Country"))]
 
     async def revoke(self, grant: Grant) -> None:
-        await self._oauth.revoke(self._revoke_url, content=json.dumps({"token": grant.refresh_token}), headers=JSON)
+        """The token goes as JSON here, which no standard knows."""
+        body = json.dumps({"token": grant.refresh_token})
+        await self._oauth.revoke_with(self._revoke_url, content=body, headers=JSON)
 
     async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:
-        cost = Cost()
-        since = modified_since if list_name in FACTS.incremental_lists else None
-        with well_formed(writes=False):
-            entries = await self._entries(access, list_name, since, cost)
-        return Reading(tuple(entries), is_full=since is None, cost=cost)
+        return await read(FACTS, partial(self._entries, access), list_name, modified_since)
 
     async def ensure_supplier(self, access: Access, name: str, key: str) -> str:
         if found := await self._vendor_named(access, name):
@@ -131,7 +138,7 @@ class QuickBooks:
         where = f"DocNumber = {quoted(number)}" if number else f"TxnDate = {quoted(bill.date.isoformat())}"
         with well_formed(writes=False):
             async for row in self._api.rows(access, "Bill", where):
-                if is_ours(row, bill.reference):
+                if is_noted(row.get("PrivateNote"), bill.reference):
                     return Published(str(row["Id"]))
         return None
 
@@ -207,12 +214,5 @@ class QuickBooks:
 
 
 def _grant(answer: dict[str, Any], now: datetime, realm: str | None) -> Grant:
-    unused = answer.get("x_refresh_token_expires_in")
-    return Grant(
-        access_token=answer["access_token"],
-        refresh_token=answer["refresh_token"],
-        access_expires_at=now + timedelta(seconds=int(answer["expires_in"])),
-        refresh_expires_at=now + timedelta(seconds=int(unused)) if unused else None,
-        scopes=SCOPES,
-        organisation_hint=realm,
-    )
+    lives_unused = seconds_in(answer, "x_refresh_token_expires_in")
+    return replace(grant_of(answer, now, lives_unused=lives_unused, scopes=SCOPES), organisation_hint=realm)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from providers.lists import Record, said
 from providers.models import Entry, ListName
-
-Record = dict[str, Any]
 
 
 def account(record: Record) -> Entry:
@@ -13,7 +12,7 @@ def account(record: Record) -> Entry:
         record,
         name=record.get("FullyQualifiedName") or record["Name"],
         parent_id=_reference(record, "ParentRef"),
-        code=_said(record, "AcctNum"),
+        code=said(record, "AcctNum"),
         type=record["AccountType"],
         tax_treatment=_reference(record, "TaxCodeRef"),
     )
@@ -21,13 +20,13 @@ def account(record: Record) -> Entry:
 
 def bank_account(record: Record) -> Entry:
     return _named(
-        ListName.BANK_ACCOUNTS, record, name=record["Name"], code=_said(record, "AcctNum"), type=record["AccountType"]
+        ListName.BANK_ACCOUNTS, record, name=record["Name"], code=said(record, "AcctNum"), type=record["AccountType"]
     )
 
 
 def tax_code(record: Record) -> Entry:
     """What a bill's line names is a tax code, which stands for one or more rates."""
-    return _named(ListName.TAX_RATES, record, name=record["Name"], tax_treatment=_said(record, "Description"))
+    return _named(ListName.TAX_RATES, record, name=record["Name"], tax_treatment=said(record, "Description"))
 
 
 def vendor(record: Record) -> Entry:
@@ -58,7 +57,7 @@ def company(info: Record, preferences: Record, realm: str) -> Entry:
         external_id=realm,
         name=info["CompanyName"],
         code=_reference(preferences.get("CurrencyPrefs") or {}, "HomeCurrency"),
-        type=_said(info, "Country"),
+        type=said(info, "Country"),
     )
 
 
@@ -68,7 +67,7 @@ def _party(list_name: ListName, record: Record) -> Entry:
         record,
         name=record["DisplayName"],
         parent_id=_reference(record, "ParentRef"),
-        code=_said(record, "AcctNum"),
+        code=said(record, "AcctNum"),
         email=(record.get("PrimaryEmailAddr") or {}).get("Address") or None,
         # QuickBooks masks all but the last digits, so equal ends of different numbers would look like one.
         tax_number=None,
@@ -77,10 +76,6 @@ def _party(list_name: ListName, record: Record) -> Entry:
 
 def _named(list_name: ListName, record: Record, *, name: str, **fields: Any) -> Entry:
     return Entry(list=list_name, external_id=str(record["Id"]), name=name, active=record.get("Active", True), **fields)
-
-
-def _said(record: Record, field: str) -> str | None:
-    return record.get(field) or None
 
 
 def _reference(record: Record, field: str) -> str | None:

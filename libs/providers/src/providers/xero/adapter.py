@@ -4,15 +4,19 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx2
 
-from providers.errors import GrantRefused, OutcomeUnknown, Problem, Refused
+from providers.documents import refuse_unfit
+from providers.errors import GrantRefused, OrganisationGone, OutcomeUnknown, Problem, Refused
 from providers.http import attachment_key, fitted_key, well_formed
-from providers.interface import ListNotOffered, ProviderFacts
+from providers.interface import CallLimits, ListNotOffered, NamedBy, ProviderFacts, Revocation, Rotation
+from providers.lists import read
 from providers.models import (
     Access,
     Bill,
@@ -26,7 +30,7 @@ from providers.models import (
     Published,
     Reading,
 )
-from providers.oauth import FORM, OAuthClient
+from providers.oauth import OAuthClient, grant_of
 from providers.settings import XeroSettings
 from providers.xero import lists
 from providers.xero.api import XeroApi
@@ -58,9 +62,16 @@ FACTS = ProviderFacts(
     incremental_lists=frozenset({ListName.SUPPLIERS, ListName.CUSTOMERS}),
     supports_supplier_warning=True,
     mobile=True,
+    scopes=SCOPES,
+    named_by=NamedBy.LIST,
+    access_lifetime=timedelta(minutes=30),
     access_margin=timedelta(minutes=5),
+    rotation=Rotation.ALWAYS,
     refresh_grace=timedelta(minutes=30),
     idle_limit=timedelta(days=60),
+    revocation=Revocation.AT_ONCE,
+    disconnect_seen_as=OrganisationGone,
+    limits=CallLimits(at_once=5, windows=((60, timedelta(minutes=1)), (5_000, timedelta(days=1)))),
     longest_processing=timedelta(seconds=60),
 )
 CONTACT_PAGES: Mapping[str, str | int] = {"pageSize": 1000, "includeArchived": "true", "order": "ContactID ASC"}
@@ -77,9 +88,7 @@ class Xero:
 
     def __init__(self, settings: XeroSettings, http: httpx2.AsyncClient) -> None:
         self.facts = FACTS.processing_within(settings.longest_processing_seconds)
-        self._oauth = OAuthClient(
-            http, settings.authorize_url, settings.token_url, settings.client_id, settings.client_secret
-        )
+        self._oauth = OAuthClient.of(settings, http)
         self._revoke_url = settings.revoke_url
         self._api = XeroApi(http, settings.api_url, settings.connections_url)
 
@@ -118,14 +127,10 @@ class Xero:
             if grant.organisation_hint in {None, one["tenantId"]}:
                 await self._api.disconnect(grant.access_token, one["id"])
         if not await self._api.connections(grant.access_token):
-            await self._oauth.revoke(self._revoke_url, content=urlencode({"token": grant.refresh_token}), headers=FORM)
+            await self._oauth.revoke(self._revoke_url, grant.refresh_token)
 
     async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:
-        cost = Cost()
-        since = modified_since if list_name in FACTS.incremental_lists else None
-        with well_formed(writes=False):
-            entries = await self._entries(access, list_name, since, cost)
-        return Reading(tuple(entries), is_full=since is None, cost=cost)
+        return await read(FACTS, partial(self._entries, access), list_name, modified_since)
 
     async def ensure_supplier(self, access: Access, name: str, key: str) -> str:
         if found := await self._contact_named(access, name):
@@ -164,8 +169,7 @@ class Xero:
 
     async def attach(self, access: Access, published: Published, document: Document) -> None:
         """A file of the same name is replaced by Xero, so a repeat after a lost answer leaves one file, not two."""
-        if len(document.content) > LARGEST_FILE:
-            raise Refused(Problem("document_too_large", "document", f"{document.file_name} is larger than 10 MB"))
+        refuse_unfit(document, largest=LARGEST_FILE)
         file_name = NOT_IN_FILE_NAMES.sub("_", document.file_name)
         path = f"/Invoices/{published.provider_reference}/Attachments"
         there = (await self._api.read(access, path)).body
@@ -247,14 +251,9 @@ class Xero:
 
 
 def _grant(answer: dict[str, Any], now: datetime) -> Grant:
-    return Grant(
-        access_token=answer["access_token"],
-        refresh_token=answer["refresh_token"],
-        access_expires_at=now + timedelta(seconds=int(answer["expires_in"])),
-        refresh_expires_at=now + FACTS.idle_limit,
-        scopes=tuple(answer.get("scope", "").split()),
-        authorisation_event=_authentication_event(answer["access_token"]),
-    )
+    scopes = tuple(answer.get("scope", "").split())
+    grant = grant_of(answer, now, lives_unused=FACTS.idle_limit, scopes=scopes)
+    return replace(grant, authorisation_event=_authentication_event(grant.access_token))
 
 
 def _authentication_event(access_token: str) -> str | None:

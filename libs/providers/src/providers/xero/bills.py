@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from providers.errors import Problem, Refused
+from providers.bills import supplier_of
 from providers.http import json_number
 from providers.models import Bill, Destination, Line
 from providers.xero.lists import account_code_of
@@ -19,11 +19,9 @@ REFERENCE_BASE = "https://relink.invalid/"
 
 def invoice_of(bill: Bill) -> dict[str, Any]:
     """The invoice to send. Only the contact's id goes along: a name would match, create or change a contact."""
-    if bill.supplier_id is None:
-        raise Refused(Problem("supplier_missing", "supplier_id", f"{bill.supplier_name} is no contact yet"))
     invoice = {
         "Type": "ACCPAY",
-        "Contact": {"ContactID": bill.supplier_id},
+        "Contact": {"ContactID": supplier_of(bill)},
         "InvoiceNumber": bill.number,
         "Url": reference_url(bill.reference),
         "Date": bill.date.isoformat(),

@@ -1,12 +1,10 @@
 """Xero's records as our list entries."""
 
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import quote, unquote
 
+from providers.lists import Record, said
 from providers.models import Entry, ListName
-
-Record = dict[str, Any]
 
 
 def account_id_of(code: str) -> str:
@@ -28,12 +26,12 @@ def accounts(records: Iterable[Record], tax_rates: Iterable[Record]) -> list[Ent
             name=record["Name"],
             code=record["Code"],
             type=record["Type"],
-            tax_treatment=_said(record, "TaxType"),
+            tax_treatment=said(record, "TaxType"),
             valid_tax_rates=tuple(rate["TaxType"] for rate in rates if _applies(rate, record)),
             active=record["Status"] == "ACTIVE",
         )
         for record in records
-        if record["Type"] != "BANK" and _said(record, "Code")
+        if record["Type"] != "BANK" and said(record, "Code")
     ]
 
 
@@ -43,8 +41,8 @@ def bank_accounts(records: Iterable[Record]) -> list[Entry]:
             list=ListName.BANK_ACCOUNTS,
             external_id=record["AccountID"],
             name=record["Name"],
-            code=_said(record, "Code"),
-            type=_said(record, "BankAccountType"),
+            code=said(record, "Code"),
+            type=said(record, "BankAccountType"),
             active=record["Status"] == "ACTIVE",
         )
         for record in records
@@ -59,7 +57,7 @@ def tax_rates(records: Iterable[Record]) -> list[Entry]:
             list=ListName.TAX_RATES,
             external_id=record["TaxType"],
             name=record["Name"],
-            type=_said(record, "ReportTaxType"),
+            type=said(record, "ReportTaxType"),
             tax_treatment=str(record["EffectiveRate"]) if "EffectiveRate" in record else None,
             active=record.get("Status") == "ACTIVE",
         )
@@ -95,9 +93,9 @@ def organisation(records: Iterable[Record]) -> list[Entry]:
             list=ListName.ORGANISATION,
             external_id=record["OrganisationID"],
             name=record["Name"],
-            code=_said(record, "BaseCurrency"),
-            type=_said(record, "CountryCode"),
-            tax_number=_said(record, "TaxNumber"),
+            code=said(record, "BaseCurrency"),
+            type=said(record, "CountryCode"),
+            tax_number=said(record, "TaxNumber"),
         )
         for record in records
     ]
@@ -115,10 +113,10 @@ def _contact(record: Record, list_name: ListName, tax_field: str) -> Entry:
         list=list_name,
         external_id=record["ContactID"],
         name=record["Name"],
-        code=_said(record, "AccountNumber"),
-        tax_treatment=_said(record, tax_field),
-        email=_said(record, "EmailAddress"),
-        tax_number=_said(record, "TaxNumber"),
+        code=said(record, "AccountNumber"),
+        tax_treatment=said(record, tax_field),
+        email=said(record, "EmailAddress"),
+        tax_number=said(record, "TaxNumber"),
         active=record["ContactStatus"] == "ACTIVE",
     )
 
@@ -132,7 +130,3 @@ def _tracked(record: Record, external_id: str, parent_id: str | None) -> Entry:
         type="option" if parent_id else "category",
         active=record.get("Status", "ACTIVE") == "ACTIVE",
     )
-
-
-def _said(record: Record, field: str) -> str | None:
-    return record.get(field) or None
