@@ -4,6 +4,7 @@ A process id alone would be believed after the process died and the system gave 
 start time beside it, a record of a dead process is recognised and never makes us signal somebody else's.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -102,12 +103,18 @@ class Processes:
         self._record(program_name, None)
 
     def kill(self, name: str) -> None:
-        """SIGKILL the process and its group, as a crash would end it, and wait until it is gone."""
+        """SIGKILL the process and all that it started, as a crash would end them, and wait until they are gone."""
         record = self.running(name)
         if record is None:
             raise DevstackError(f"{name} is not running: there is nothing to kill")
+        # PostgreSQL's are in groups of their own, and one that outlives the rest keeps the next start from its memory.
+        children = psutil.Process(record.pid).children(recursive=True)
         os.killpg(record.pid, signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self._ends_within(record, self.stop_seconds)
+        psutil.wait_procs(children, timeout=self.stop_seconds)
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop the records of processes that are gone."""

@@ -110,6 +110,10 @@ class Stack:
             return "ended" if name in self.processes.stale() else "stopped"
         return "ready" if self._is_ready(name) else "not ready"
 
+    def database_url(self, service: str) -> str:
+        """Where a service's database is, as its owner. Only evidence reads it: services ask each other."""
+        return self._environments().database_url(service)
+
     def log_of(self, name: str) -> str:
         return str(self.home.logs / f"{name}.log")
 
@@ -124,7 +128,7 @@ class Stack:
         package = package_of(service)
         await ensure_database(self._postgres().url(), package, self.secrets.text(f"{service} database password"))
         try:
-            await migrate(self._environments().database_url(service), package)
+            await migrate(self.database_url(service), package)
         except MigrationRefused as refused:
             how = "to begin with empty databases: python -m devstack reset"
             raise DevstackError(f"the database of {service} cannot be migrated: {refused}; {how}") from refused

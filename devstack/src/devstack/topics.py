@@ -1,6 +1,6 @@
 """Topics of a broker, made from the contracts, and what the identity system says on its own."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -50,18 +50,23 @@ def say_memberships(bootstrap_servers: str, *, now: datetime) -> bool:
     """Say who may do what in the demo business, as the identity system would, unless its topic holds anything."""
     if any(True for _ in read_to_end(bootstrap_servers, Membership.TOPIC)):
         return False
+    say_members(bootstrap_servers, DEMO_BUSINESS, ROLES, now=now)
+    return True
+
+
+def say_members(bootstrap_servers: str, business_id: str, roles: Mapping[str, str], *, now: datetime) -> None:
+    """Say the role of each user in a business nobody has heard of yet, as the identity system would."""
     say = speaker("identity")
     identity = Actor(type="system", id="identity")
     producer = Producer({**client(bootstrap_servers), "acks": "all"})
-    for user_id, role in ROLES.items():
+    for user_id, role in roles.items():
         membership = Membership(
-            business_id=DEMO_BUSINESS, actor=identity, user_id=user_id, roles=(role,), linked_accountant=False
+            business_id=business_id, actor=identity, user_id=user_id, roles=(role,), linked_accountant=False
         )
         record = to_record(say(membership, at=now), sequence=1)
         producer.produce(record.topic, record.value, record.key, headers=list(record.headers))
     if producer.flush(30):
-        raise DevstackError(f"Kafka at {bootstrap_servers} did not take the memberships of the demo business")
-    return True
+        raise DevstackError(f"Kafka at {bootstrap_servers} did not take the memberships of {business_id}")
 
 
 def read_to_end(bootstrap_servers: str, topic: str) -> Iterator[Message]:

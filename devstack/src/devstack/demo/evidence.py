@@ -86,6 +86,14 @@ class Practice:
         )
         answer.raise_for_status()
 
+    async def add_supplier(self, provider: str, organisation_id: str, name: str) -> None:
+        """Somebody adds a supplier in the accounting software."""
+        answer = await self._http.post(
+            f"{self._address}/sim/{provider}/organisations/{organisation_id}/entries",
+            json={"list": "suppliers", "name": name},
+        )
+        answer.raise_for_status()
+
     async def calls(self) -> list[dict[str, Any]]:
         answer = await self._http.get(f"{self._address}/sim/journal")
         answer.raise_for_status()

@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import httpx2
+
+
+_EXPENSES: Final = ("expense", "overheads")
 
 
 class Outage(Exception):
@@ -56,9 +59,17 @@ class Api:
             answer = await self.http.request(method, address, **content)
         except httpx2.TransportError as error:
             raise Outage(f"{address}: {error!r}") from error
-        if answer.is_server_error or answer.status_code == httpx2.codes.NOT_FOUND:
+        is_early = answer.status_code == httpx2.codes.NOT_FOUND or _code_of(answer) == "idempotency_key_running"
+        if answer.is_server_error or is_early:
             raise Outage(f"{address} answered {answer.status_code}")
         return answer.raise_for_status()
+
+
+def _code_of(answer: httpx2.Response) -> str | None:
+    """The code of a refusal in the services' common form; None for any other answer."""
+    if answer.headers.get("content-type") != "application/problem+json":
+        return None
+    return str(answer.json()["code"])
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,23 @@ class Upstream:
     async def connections(self) -> list[dict[str, Any]]:
         return await self.api.items("connection-svc", "/api/v1/connections")
 
+    async def connection(self, connection_id: str) -> dict[str, Any]:
+        answer = await self.api.call("GET", "connection-svc", f"/api/v1/connections/{connection_id}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def change_settings(self, connection_id: str, **wanted: object) -> None:
+        """Change some settings, as somebody who looks at all of them would. Asking again changes nothing more."""
+        path = f"/api/v1/connections/{connection_id}/settings"
+        seen = await self.api.call("GET", "connection-svc", path)
+        headers = {"If-Match": seen.headers["ETag"]}
+        await self.api.call("PUT", "connection-svc", path, json={**seen.json(), **wanted}, headers=headers)
+
+    async def refresh_lists(self, connection_id: str, key: str) -> None:
+        """Ask for the lists to be read now."""
+        path = f"/api/v1/connections/{connection_id}/refresh"
+        await self.api.call("POST", "sync-svc", path, headers={"Idempotency-Key": key})
+
     async def lists(self, connection_id: str) -> list[dict[str, Any]]:
         return await self.api.items("list-svc", f"/api/v1/connections/{connection_id}/lists")
 
@@ -87,6 +115,14 @@ class Upstream:
         """The first 200 entries of a list."""
         path = f"/api/v1/connections/{connection_id}/lists/{name}/entries?limit=200"
         return await self.api.items("list-svc", path)
+
+    async def any_coding(self, connection_id: str) -> Coding:
+        """The first expense account that is in use, and the first supplier."""
+        accounts = await self.entries(connection_id, "accounts")
+        supplier = (await self.entries(connection_id, "suppliers"))[0]
+        account = next(a for a in accounts if a["active"] and str(a["type"]).lower() in _EXPENSES)
+        taxes = account["valid_tax_rates"] or []
+        return Coding(account["external_id"], taxes[0] if taxes else None, supplier["external_id"], supplier["name"])
 
     async def add_rule(self, connection_id: str, match: str, coding: Coding, key: str) -> None:
         rule = {
@@ -130,10 +166,14 @@ class Upstream:
     async def ask_to_publish(self, item_ids: Sequence[str], key: str) -> None:
         """Ask for all of them at once, in this order. Asking again under the same key changes nothing."""
         wanted, headers = {"ids": list(item_ids)}, {"Idempotency-Key": key}
-        await self.api.call("POST", "publish-svc", "/api/v1/items/publish", json=wanted, headers=headers)
+        try:
+            await self.api.call("POST", "publish-svc", "/api/v1/items/publish", json=wanted, headers=headers)
+        except httpx2.HTTPStatusError as refusal:
+            if _code_of(refusal.response) != "answer_lost":  # which says that it took effect
+                raise
 
     async def standings(self, connection_id: str) -> dict[str, tuple[str, str | None]]:
-        """Status and reason of each of the connection's items, by id."""
+        """Status and reason of each of the connection's newest 200 items, by id."""
         items = await self.api.items("publish-svc", f"/api/v1/items?connection_id={connection_id}&limit=200")
         return {item["item_id"]: (item["status"], item["reason"]) for item in items}
 
