@@ -19,16 +19,17 @@ pytestmark = pytest.mark.quick
 _END_CONNECTION = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1"
 _HOLDS_A_SHARD = """SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND application_name = $1)"""
-_HELD_FOR_SECONDS, _STOPPED_SECONDS = 25, 30
+_STOPPED_SECONDS = 30
 
 
 async def test_a_stopped_relay_loses_its_shard_and_then_only_repeats(ground: Ground, seed: int) -> None:
     plan = random.Random(seed)
     place, times = plan.choice([("relay.sent", 4), ("sender.accepted", 60)])
-    await ground.start("consumer")
+    _, producer = await asyncio.gather(
+        ground.start("consumer"), ground.start("producer", rate=plan.choice([20, 40, 60]))
+    )
+    await asyncio.sleep(plan.uniform(0.5, 2))  # so that there are batches in whose middle it can be
     stopped = await ground.start("relay", name="stopped", failpoints=f"{place}:{plan.randint(1, times)}:SIGSTOP")
-    await stopped.ready()
-    producer = await ground.start("producer", rate=plan.choice([20, 40, 60]))
     await eventually(lambda: psutil.Process(stopped.process.pid).status() == psutil.STATUS_STOPPED)
     assert await ground.value(_HOLDS_A_SHARD, "stopped")
     begun = time.monotonic()

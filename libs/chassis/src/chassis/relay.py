@@ -7,7 +7,7 @@ was paused and wakes without its lock can only send again what another has sent 
 import asyncio
 import json
 import random
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -29,6 +29,9 @@ _LOCK = "SELECT pg_try_advisory_xact_lock($1, $2)"
 _NEXT = "SELECT id, topic, payload, headers FROM outbox WHERE shard = $1 ORDER BY id LIMIT $2"
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 _OLDEST = "SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox ORDER BY id LIMIT 1"
+# A relay that is frozen, or whose machine is gone, gives its shard up to the others: no batch takes that long.
+_SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
+_CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("chassis.relay")
 
@@ -56,7 +59,7 @@ class Relay:
         await self._sender.close()
 
     async def _relay(self, stopping: asyncio.Event) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=10, command_timeout=COMMAND_SECONDS)
+        connection = await asyncpg.connect(self._database_url, **_CONNECTION)
         try:
             await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
             while not stopping.is_set():
@@ -76,9 +79,8 @@ class Relay:
             raise KafkaConnectionError("no broker answers")
         random.shuffle(shards)  # so that replicas meet less
         outcomes = [await self._relay_shard(connection, shard) for shard in shards]
-        for _, failure in outcomes:
-            if failure is not None:
-                raise failure
+        if failures := [failure for _, failure in outcomes if failure is not None]:
+            raise failures[0]
         self._pause = 0.0
         return any(sent == _BATCH for sent, _ in outcomes)
 
