@@ -187,6 +187,8 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._is_stopping, self.has_joined = True, False
         self._hurry.set()
         await self._broker.stop()
+        if self._consumer is not None:  # its end was cut short
+            await _end(self._consumer)
 
     async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
         # Nobody else gets a partition before our batch is settled and committed. The subscriber's own lock tells: it is
@@ -297,34 +299,40 @@ async def tail(  # noqa: PLR0913 - one thing to say of each
     from_beginning_topics: Collection[str] = (),
     caught_up: asyncio.Event,
 ) -> None:
-    """Tell `on_event` everything said on `topics` from now on, until cancelled.
+    """Tell `on_event` everything said on `topics` from now on, until cancelled; a broker that is away is waited for.
 
     Before that, `from_beginning_topics` are read from their start; `caught_up` is set when that is done. No group, no
     inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
     """
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **_READING)
+    positions: dict[TopicPartition, int] = {}
     while True:
+        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **_READING)
         try:
             await consumer.start()
-            break
+            while {each.topic for each in consumer.assignment()} != set(topics):  # noqa: ASYNC110 - not told
+                await asyncio.sleep(0.05)
+            ends = await consumer.end_offsets(consumer.assignment())
+            first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
+            for partition, end in ends.items():
+                consumer.seek(partition, positions.get(partition, 0 if partition in first else end))
+            behind = list(first)
+            # Asked when nothing comes: aiokafka would take a whole core until a broker that is away is back.
+            while (found := await consumer.getmany(*behind, timeout_ms=1000)) or await is_reachable(kafka):
+                await _tell(found, decode, on_event)
+                positions = {each: await consumer.position(each) for each in ends}
+                if not (behind := [each for each, end in first.items() if positions[each] < end]):
+                    caught_up.set()
         except KafkaError as error:
             _log.warning("tail.waiting", error=str(error))
-            await asyncio.sleep(1)
-    try:
-        # Without a group, partitions are assigned as their metadata arrives.
-        while {each.topic for each in consumer.assignment()} != set(topics):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        ends = await consumer.end_offsets(consumer.assignment())
-        first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
-        for partition, end in ends.items():
-            consumer.seek(partition, 0 if partition in first else end)
-        while behind := [each for each, end in first.items() if await consumer.position(each) < end]:
-            await _tell(await consumer.getmany(*behind, timeout_ms=200), decode, on_event)
-        caught_up.set()
-        while True:
-            await _tell(await consumer.getmany(timeout_ms=1000), decode, on_event)
-    finally:
-        await consumer.stop()
+        finally:
+            await _end(consumer)
+        await asyncio.sleep(1)
+
+
+async def _end(consumer: AIOKafkaConsumer) -> None:
+    """Stop it for good: while a broker is away, aiokafka's own stop cancels itself and leaves its client running."""
+    await asyncio.wait([asyncio.create_task(consumer.stop())])
+    await consumer._client.close()  # noqa: SLF001
 
 
 async def _tell(found: dict[TopicPartition, list[ConsumerRecord]], decode: Decode, on_event: Hear) -> None:
