@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -41,6 +41,7 @@ class Actor:
 
     name: str
     process: asyncio.subprocess.Process
+    told: Mapping[str, Any]
     history_path: Path
     log: Path
 
@@ -130,7 +131,7 @@ class Ground:
         with log.open("ab") as output:
             command = (sys.executable, "-m", f"faultlib.actors.{kind}", json.dumps(given))
             process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=output, stderr=output)
-        actor = Actor(name, process, history_path, log)
+        actor = Actor(name, process, given, history_path, log)
         self.actors.append(actor)
         if not failpoints:
             await actor.ready()
@@ -182,9 +183,11 @@ class Ground:
             if actor.lives:
                 await actor.stop()
 
-    async def verdict(self, *, recovery_seconds: float | None, consumed: bool = True) -> Verdict:
+    async def verdict(
+        self, *, recovery_seconds: float | None, consumed: bool = True, more_histories: Iterable[Path] = ()
+    ) -> Verdict:
         """Count what happened, keep it as this seed's result, and fail if anything is wrong. Call it when drained."""
-        paths = [actor.history_path for actor in self.actors]
+        paths = [*(actor.history_path for actor in self.actors), *more_histories]
         verdict = await checker.check(self.database, self.kafka, self.topic, paths, consumed=consumed)
         self.result = {**vars(verdict), "recovery_seconds": recovery_seconds and round(recovery_seconds, 2)}
         assert not verdict.faults, f"{verdict.faults} of {verdict.events} events; see {self.directory}\n{self.tails(5)}"

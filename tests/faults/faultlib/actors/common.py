@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,8 @@ class Told:
     accounts: int = 12
     commands: int = 0  # how many in all; 0 is without end
     padding: int = 0  # bytes added to each event
+    port: int = 0  # the API's
+    peer: dict[str, str] = field(default_factory=dict)  # the public key of those whom the API believes
     work: tuple[float, float] = (0.0, 0.0)  # seconds of the handler's work, from and to
 
 
@@ -42,7 +44,7 @@ def run(main: Callable[[Told, History], Awaitable[None]]) -> None:
     """Call `main` as the services' `__main__` does."""
     _die_with_the_test()
     given = json.loads(sys.argv[1])
-    told = Told(**{field.name: given[field.name] for field in fields(Told) if field.name in given})
+    told = Told(**{each.name: given[each.name] for each in fields(Told) if each.name in given})
     configure_logging(told.name, "info")
     history = History(Path(told.history))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

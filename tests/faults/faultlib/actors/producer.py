@@ -17,12 +17,10 @@ from chassis.run import serve
 from faultlib.actors.common import Told, run
 from faultlib.events import entry, on
 from faultlib.history import History
+from faultlib.ledger import POST
 from relink_contracts.envelope import Outgoing, speaker
 
 _BEGIN = "INSERT INTO commands (id) VALUES ($1) ON CONFLICT DO NOTHING"
-_POST = """WITH account AS (INSERT INTO accounts AS a (id, entries) VALUES ($3, 1)
-        ON CONFLICT (id) DO UPDATE SET entries = a.entries + 1 RETURNING entries)
-    INSERT INTO ledger (event_id, command, account, number) SELECT $1, $2, $3, entries FROM account"""
 
 
 class Writer:
@@ -71,7 +69,7 @@ class Writer:
             return False
         await outbox.add(tx, *said)
         for event in said:
-            await tx.execute(_POST, event.id, command, event.subject)
+            await tx.execute(POST, event.id, command, event.subject)
         return True
 
 
