@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from chassis import failpoints, metrics
 from relink_contracts.envelope import RecordToSend
 
 _ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 10.0
-_MAX_BYTES: Final = 2_000_000  # of dead-letter topics: any record of another (1 MB) with the headers added to it
+_BATCH_BYTES: Final = 500_000  # what any topic takes at once; a larger record travels alone
 
 
 class Sender:
@@ -36,29 +40,50 @@ class Sender:
         self._producer = self._producer or await self._started()
         now = asyncio.get_running_loop().time()
         self._refused = {topic: refusal for topic, refusal in self._refused.items() if refusal[0] > now}
-        sent: list[asyncio.Future[object] | Exception] = []
+        results: list[BaseException | None] = [None] * len(records)
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            places[record.topic].append(place)
+        sent: dict[asyncio.Future[object], list[int]] = {}
         try:
-            for topic, key, value, headers in records:
+            for topic, wanted in places.items():
                 try:
-                    if topic in self._refused:
-                        raise self._refused[topic][1]
-                    async with asyncio.timeout(_ACCEPT_SECONDS):
-                        sent.append(await self._producer.send(topic, value, key=key, headers=headers))
-                    failpoints.reach("sender.accepted")
+                    await self._hand_over(topic, wanted, records, sent)
                 except (KafkaError, TimeoutError) as error:
-                    sent.append(self._refused.setdefault(topic, (now + _SEND_SECONDS, error))[1])
-            futures = [each for each in sent if isinstance(each, asyncio.Future)]
-            late = (await asyncio.wait(futures, timeout=_SEND_SECONDS))[1] if futures else set()
+                    refusal = self._refused.setdefault(topic, (now + _SEND_SECONDS, error))[1]
+                    for place in wanted:
+                        results[place] = refusal
+            late = (await asyncio.wait(sent, timeout=_SEND_SECONDS))[1] if sent else set()
         except asyncio.CancelledError:
             await self._discard()
             raise
-        results = [
-            each if isinstance(each, Exception) else TimeoutError("no answer") if each in late else each.exception()
-            for each in sent
-        ]
+        for answer, held in sent.items():
+            failure = TimeoutError("no answer") if answer in late else answer.exception()
+            answer.cancel()
+            for place in held:
+                results[place] = failure
         if any(results):
             await self._discard()
         return results
+
+    async def _hand_over(
+        self,
+        topic: str,
+        places: list[int],
+        records: Sequence[RecordToSend],
+        sent: dict[asyncio.Future[object], list[int]],
+    ) -> None:
+        """Give the producer the records at these places, all of one topic. `sent` is told what each answer is about."""
+        if topic in self._refused:
+            raise self._refused[topic][1]
+        assert self._producer is not None
+        async with asyncio.timeout(_ACCEPT_SECONDS):
+            partitions = sorted(await self._producer.partitions_for(topic))
+        for partition, batch, held in _batches(self._producer, partitions, places, records):
+            async with asyncio.timeout(_ACCEPT_SECONDS):
+                sent[await self._producer.send_batch(batch, topic, partition=partition)] = held
+            for _ in held:
+                failpoints.reach("sender.accepted")
 
     async def close(self) -> None:
         if self._producer is not None:
@@ -76,7 +101,7 @@ class Sender:
                 await producer.stop()
 
     async def _started(self) -> AIOKafkaProducer:
-        limits = {"max_request_size": _MAX_BYTES, "request_timeout_ms": int(_SEND_SECONDS * 1000)}
+        limits = {"max_batch_size": _BATCH_BYTES, "request_timeout_ms": int(_SEND_SECONDS * 1000)}
         servers = self._bootstrap_servers
         producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True, **limits)
         try:
@@ -85,6 +110,31 @@ class Sender:
             await producer.stop()
             raise
         return producer
+
+
+def _batches(
+    producer: AIOKafkaProducer, partitions: Sequence[int], places: Iterable[int], records: Sequence[RecordToSend]
+) -> list[tuple[int, BatchBuilder, list[int]]]:
+    """The records at these places in batches for their partitions, in order; each with the places that it holds.
+
+    Built here since the producer's own send() takes each record through a coroutine and a future: five times the work.
+    """
+    batches: list[tuple[int, BatchBuilder, list[int]]] = []
+    last: dict[int, tuple[int, BatchBuilder, list[int]]] = {}
+    for place in places:
+        _, key, value, headers = records[place]
+        partition, record = partitions[_hash(key) % len(partitions)], {"key": key, "value": value, "headers": headers}
+        while partition not in last or not last[partition][1].append(timestamp=None, **record):
+            last[partition] = (partition, producer.create_batch(), [])
+            batches.append(last[partition])
+        last[partition][2].append(place)
+    return batches
+
+
+@lru_cache(maxsize=10_000)
+def _hash(key: bytes | None) -> int:
+    """What every Kafka client chooses a key's partition by."""
+    return int(murmur2(key or b"")) & 0x7FFF_FFFF
 
 
 async def is_reachable(bootstrap_servers: str) -> bool:
