@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,16 +42,26 @@ def fault_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]
 
 @pytest.fixture
 async def ground(
-    fault_servers: Servers, seed: int, tmp_path: Path, request: pytest.FixtureRequest
+    fault_servers: Servers, seed: int, tmp_path: Path, keep: Callable[[dict[str, Any]], None]
 ) -> AsyncIterator[Ground]:
     """This seed's ground. What `Ground.verdict` found is kept afterwards, good or bad."""
-    cell = request.path.stem.removeprefix("test_").replace("_", "-")
     laid = await lay(fault_servers, seed, tmp_path)
     yield laid
     await take_up(laid)
     if laid.result is not None:
-        print(f"{cell} seed {seed}: {laid.result}")  # noqa: T201 - a line for the person who runs it
+        keep(laid.result)
+
+
+@pytest.fixture
+def keep(seed: int, request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], None]:
+    """Takes this seed's line of the table: events, lost, repeated_effects, order_violations, duplicates, ..."""
+    cell = request.path.stem.removeprefix("test_").replace("_", "-")
+
+    def keep_line(result: dict[str, Any]) -> None:
+        print(f"{cell} seed {seed}: {result}")  # noqa: T201 - a line for the person who runs it
         if request.config.getoption("--keep-results"):
             if seed == 1:
                 record.forget(cell)
-            record.write(cell, request.module.__doc__.strip().splitlines()[0], seed, laid.result)
+            record.write(cell, request.module.__doc__.strip().splitlines()[0], seed, result)
+
+    return keep_line

@@ -70,17 +70,24 @@ class Servers:
                 await server.start()
 
 
+def start_postgres(home: Home, prepare: Callable[[Path], None] = lambda _data: None) -> tuple[Server, str]:
+    """A cluster of its own, and its superuser's address; `prepare` gets its data directory before the first start."""
+    cluster = Postgres(home.postgres, free_port(), secrets.token_urlsafe(24))
+    cluster.create()
+    prepare(home.postgres.resolve() / "data")
+    server = Server(cluster.program(), Processes(home), cluster.is_ready, cluster.port)
+    server.start_now()
+    return server, cluster.url()
+
+
 def start(directory: Path) -> Servers:
     home = Home(directory)
     processes = Processes(home)
-    cluster = Postgres(home.postgres, free_port(), secrets.token_urlsafe(24))
-    cluster.create()
-    postgres = Server(cluster.program(), processes, cluster.is_ready, cluster.port)
-    postgres.start_now()
+    postgres, postgres_url = start_postgres(home)
 
     installation = Installation()
     installation.ensure()
-    ports: list[int] = [cluster.port]
+    ports: list[int] = [postgres.port]
     for _ in range(4):
         ports.append(free_port(ports))
     _, port, controller, proxied, proxy = ports
@@ -89,7 +96,7 @@ def start(directory: Path) -> Servers:
     _listen_behind_a_proxy(broker.directory / "server.properties", proxied, proxy)
     kafka = Server(broker.program(), processes, broker.is_ready, port)
     kafka.start_now()
-    return Servers(postgres, kafka, cluster.url(), broker.address, proxied, proxy)
+    return Servers(postgres, kafka, postgres_url, broker.address, proxied, proxy)
 
 
 def stop(servers: Servers, directory: Path) -> None:

@@ -21,6 +21,9 @@ _NOTES = """CREATE TABLE IF NOT EXISTS schema_migrations (
     set text, version int, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (set, version))"""
 _NOTE = "INSERT INTO schema_migrations (set, version, name, checksum) VALUES ($1, $2, $3, $4)"
+# A concurrent build that was cut off leaves its index: never used, and in the way of IF NOT EXISTS.
+_HALF_BUILT = """SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE NOT indisvalid AND strpos($1, relname) > 0"""
 _log = structlog.get_logger(__name__)
 
 
@@ -73,7 +76,10 @@ async def _apply(connection: asyncpg.Connection, name: str, directory: Path) -> 
             raise MigrationRefused(f"{name}/{file.name} was changed after it ran: add a new file instead")
         if version < max(ran, default=0):
             raise MigrationRefused(f"{name}/{file.name} is numbered below {max(ran):04}, which already ran")
-        async with nullcontext() if sql.startswith("-- no-transaction") else connection.transaction():
+        is_alone = sql.startswith("-- no-transaction")
+        for half_built in await connection.fetch(_HALF_BUILT, sql) if is_alone else ():
+            await connection.execute(f"DROP INDEX CONCURRENTLY {half_built[0]}")
+        async with nullcontext() if is_alone else connection.transaction():
             await connection.execute(sql)
             await connection.execute(_NOTE, name, version, file.name, checksum)
         ran[version] = checksum

@@ -103,6 +103,26 @@ async def test_a_file_that_fails_half_way_leaves_nothing_of_itself(url: str, cop
     assert len(await fetch(url, "SELECT FROM schema_migrations WHERE version = 3 AND set <> 'chassis'")) == 0
 
 
+async def test_an_index_whose_building_was_cut_off_is_built_anew(url: str, copied) -> None:
+    service, directory = copied
+    index = directory / "0002_seen_index.sql"
+    index.rename(directory / "aside")
+    await migrate(url, service)
+    (directory / "aside").rename(index)
+    await fetch(url, "INSERT INTO things (id) VALUES ('a'), ('b')")
+    with pytest.raises(asyncpg.UniqueViolationError):  # which, like a killed build, leaves an invalid index behind
+        await fetch(url, "CREATE UNIQUE INDEX CONCURRENTLY things_by_seen ON things (seen)")
+    await fetch(url, "CREATE TABLE others AS SELECT 1 AS n UNION ALL SELECT 1")
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await fetch(url, "CREATE UNIQUE INDEX CONCURRENTLY somebody_elses ON others (n)")
+
+    await migrate(url, service)
+
+    invalid = await fetch(url, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+    assert [row[0] for row in invalid] == ["somebody_elses"]
+    assert await fetch(url, "SELECT FROM pg_indexes WHERE indexname = 'things_by_seen'")
+
+
 async def test_a_migration_gives_way_to_traffic_that_holds_the_table(url: str, copied) -> None:
     service, directory = copied
     await migrate(url, service)

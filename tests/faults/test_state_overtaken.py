@@ -1,0 +1,207 @@
+"""Where a relay that lost its lock leaves an older state behind a newer one, every reader keeps the newest, and `republish-state` mends the topic.
+
+On a compacted topic the last record of a key is the one that stays, so a late one would be believed for ever by
+whoever reads from the beginning.
+"""  # noqa: E501 - the invariant is one line
+
+import asyncio
+import dataclasses
+import random
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import psutil
+import pytest
+from faultlib.checker import Record, in_order, read_topic
+from faultlib.ground import eventually
+from faultlib.system import Day, System
+
+from devstack.home import Home
+from devstack.ports import free_port
+from devstack.processes import Processes
+from relink_contracts.events import ConnectionState, ListEntry, Rule
+
+_END_RELAYS = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE locktype = 'advisory' AND datname = current_database()"""
+_WAITING = "SELECT count(*) FROM outbox"
+_OLDER, _NEWER = 10, 2  # states of each key that the paused relay has in hand, and that it does not know of
+# A service's own sequence of each key; the reader must have come to the last one.
+_HEARD: Final = {
+    ConnectionState.TOPIC: {
+        "sync-svc": "SELECT id, sequence FROM connections",
+        "list-svc": "SELECT connection_id, sequence FROM connections",
+        "publish-svc": "SELECT id, sequence FROM connections",
+        "notifier-svc": "SELECT connection_id, sequence FROM connections",
+    },
+    ListEntry.TOPIC: {"list-svc": "SELECT connection_id || '/' || list || '/' || external_id, sequence FROM entries"},
+    Rule.TOPIC: {},
+}
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    started = System.start(tmp_path_factory.mktemp("stack"))
+    yield started
+    started.stack.reset(print)
+
+
+@dataclass
+class Topic:
+    """A state topic as it stands: what its records say of each key, in the order in which they lie there."""
+
+    records: list[Record]
+
+    @classmethod
+    async def of(cls, system: System, name: str) -> "Topic":
+        return cls(in_order(await asyncio.to_thread(read_topic, system.stack.addresses["kafka"], name)))
+
+    @property
+    def sequences(self) -> dict[str, list[int]]:
+        found = defaultdict(list)
+        for record in self.records:
+            found[(record.key or b"").decode()].append(int(record.headers["ce_sequence"]))
+        return found
+
+    @property
+    def stale(self) -> set[str]:
+        """Keys whose last record is not their newest."""
+        return {key for key, sequences in self.sequences.items() if sequences[-1] < max(sequences)}
+
+    @property
+    def copies(self) -> int:
+        return len(self.records) - len({record.event for record in self.records})
+
+
+async def change_settings(system: System, day: Day, times: int) -> None:
+    for customer in day.customers:
+        for _ in range(times):
+            await day.traffic.change_settings(customer)
+
+
+async def reword_rules(system: System, day: Day, times: int) -> None:
+    for customer in day.customers:
+        for _ in range(times):
+            await day.traffic.reword_a_rule(customer)
+
+
+async def say_entries(system: System, day: Day, times: int) -> None:
+    for _ in range(min(times, 2)):
+        await system.run("sync-svc", "republish-state")
+
+
+WAYS: Final[list[tuple[str, str, Callable[[System, Day, int], Awaitable[None]]]]] = [
+    ("connection-svc", ConnectionState.TOPIC, change_settings),
+    ("sync-svc", ListEntry.TOPIC, say_entries),
+    ("list-svc", Rule.TOPIC, reword_rules),
+]
+
+
+async def test_an_older_state_that_comes_last_is_ignored_and_mended(
+    system: System, seed: int, keep: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    plan = random.Random(seed)
+    owner, topic, say = plan.choice(WAYS)
+    apart = Processes(Home(tmp_path))  # the stack knows one worker of each service
+    async with system.day(seed) as day:
+        await until_sent(system, owner)
+        before = await Topic.of(system, topic)
+        await asyncio.to_thread(system.stack.processes.stop, f"{owner}.worker")
+        await say(system, day, _OLDER)
+
+        # Within a shard, where each key has as many records as it was changed: not at their end.
+        place = f"sender.accepted:{plan.randrange(1, _OLDER)}:SIGSTOP"
+        paused = apart.start(worker(system, owner, "paused", RELINK_TEST_FAILPOINTS=place))
+        try:
+            await eventually(lambda: psutil.Process(paused.pid).status() == psutil.STATUS_STOPPED, 60)
+            await say(system, day, _NEWER)
+            await lose_the_lock(system, owner)
+            apart.start(worker(system, owner, "other"))
+            await until_sent(system, owner)
+            psutil.Process(paused.pid).send_signal(signal.SIGCONT)
+            await eventually_stale(system, topic)
+        finally:
+            psutil.Process(paused.pid).send_signal(signal.SIGCONT)
+            for name in ("paused", "other"):
+                apart.stop(name)
+        await asyncio.to_thread(system.stack.start, f"{owner}.worker")
+
+        overtaken = await Topic.of(system, topic)
+        assert overtaken.stale, "no older state came last: this seed shows nothing"
+        behind = await readers_behind(system, topic, overtaken)
+        begun = time.monotonic()
+        await system.run(owner, "republish-state")
+        await until_sent(system, owner)
+        recovery = time.monotonic() - begun
+        mended = await Topic.of(system, topic)
+        behind |= await readers_behind(system, topic, mended)
+    keep(
+        {
+            "events": len(overtaken.records) - len(before.records),
+            "lost": len(mended.stale),
+            "repeated_effects": 0,
+            "order_violations": len(behind),
+            "duplicates": overtaken.copies - before.copies,
+            "recovery_seconds": round(recovery, 2),
+            "topic": topic,
+            "stale_keys": len(overtaken.stale),
+        }
+    )
+    assert not behind, f"these readers believed an older state: {behind}"
+    assert not mended.stale, f"the last record of these keys is still an older one: {mended.stale}"
+
+
+def worker(system: System, owner: str, name: str, **environment: str) -> Any:
+    """Another worker of the service, at a port of its own."""
+    program = system.program(f"{owner}.worker", RELINK_HTTP__PORT=str(free_port()), **environment)
+    return dataclasses.replace(program, name=name)
+
+
+async def lose_the_lock(system: System, owner: str) -> None:
+    """As after a failover: the paused relay's connection is gone, and it does not know."""
+    connection = await asyncpg.connect(system.stack.database_url(owner))
+    try:
+        assert await connection.fetchval(_END_RELAYS), "the paused relay holds no shard"
+    finally:
+        await connection.close()
+
+
+async def until_sent(system: System, owner: str) -> None:
+    async def nothing_waits() -> bool:
+        [(waiting,)] = await system.databases.rows(owner, _WAITING)
+        return waiting == 0
+
+    await eventually(nothing_waits, 60)
+
+
+async def eventually_stale(system: System, topic: str) -> None:
+    """The paused relay goes on where it was; nobody tells when it has sent what it had."""
+
+    async def is_stale() -> bool:
+        return bool((await Topic.of(system, topic)).stale)
+
+    await eventually(is_stale, 30)
+
+
+async def readers_behind(system: System, topic: str, stands: Topic) -> set[str]:
+    """Readers that do not come to the newest state of a key, or leave it again."""
+    newest = {key: max(sequences) for key, sequences in stands.sequences.items()}
+    behind: dict[str, int] = {}
+
+    async def all_have_heard() -> bool:
+        behind.clear()
+        for service, query in _HEARD[topic].items():
+            heard = dict(await system.databases.rows(service, query))
+            behind[service] = sum(heard.get(key, 0) < sequence for key, sequence in newest.items())
+        return not any(behind.values())
+
+    try:
+        await eventually(all_have_heard, 60)
+    except TimeoutError:
+        return {service for service, count in behind.items() if count}
+    return set()
