@@ -101,7 +101,7 @@ class Gate:
 
 
 class _IssuerKeys:
-    """The issuer's public keys, fetched when needed and fresh for ten minutes.
+    """The issuer's public keys, fetched when needed and fresh for ten minutes, or until an issuer that is away is back.
 
     They are asked for again at once when a key id is unknown, but not more often than every ten seconds, or anybody
     could make us ask the issuer by inventing ids.
@@ -110,14 +110,20 @@ class _IssuerKeys:
     def __init__(self, url: str) -> None:
         self._url, self._keys, self._lock = url, KeySet([]), asyncio.Lock()
         self._asked_at = -_KEYS_FRESH_SECONDS
+        self._outage: OSError | None = None
 
     async def with_key(self, key_id: str | None) -> KeySet:
         async with self._lock:
             age = time.monotonic() - self._asked_at
             known = any(key.kid == key_id for key in self._keys.keys)
-            if age > _KEYS_FRESH_SECONDS or (not known and age > _KEYS_RETRY_SECONDS):
-                self._asked_at = time.monotonic()
-                self._keys = KeySet.import_key_set(await asyncio.to_thread(self._fetch))
+            if age > (_KEYS_FRESH_SECONDS if known and not self._outage else _KEYS_RETRY_SECONDS):
+                self._asked_at, self._outage = time.monotonic(), None
+                try:
+                    self._keys = KeySet.import_key_set(await asyncio.to_thread(self._fetch))
+                except OSError as outage:
+                    self._outage = outage
+            if self._outage and not known:
+                raise self._outage  # it may be a key of theirs
         return self._keys
 
     def _fetch(self) -> Any:

@@ -169,8 +169,26 @@ async def test_a_token_of_the_issuer_is_checked_like_any_other(issuer: Issuer, c
     assert refused.value.status_code == 401
 
 
-async def test_an_issuer_that_is_away_is_an_outage_and_no_refusal(issuer: Issuer) -> None:
+async def test_an_issuer_that_is_away_is_an_outage_and_no_refusal_however_often_one_asks(issuer: Issuer) -> None:
     gate = Gate("stub-svc", {}, oidc_issuer="https://issuer.example", oidc_jwks_url="http://127.0.0.1:1/jwks")
 
-    with pytest.raises(OSError, match="refused"):
-        await gate.caller(issuer.token())
+    for _ in range(3):
+        with pytest.raises(OSError, match="refused"):
+            await gate.caller(issuer.token())
+
+
+async def test_keys_that_are_known_are_believed_on_while_their_issuer_is_away_and_asked_for_again_soon(
+    issuer: Issuer,
+) -> None:
+    gate = issuer.gate()
+    await gate.caller(issuer.token())
+    gate._issuer_keys._url, url = "http://127.0.0.1:1/jwks", gate._issuer_keys._url
+    gate._issuer_keys._asked_at -= 601
+
+    await gate.caller(issuer.token())
+    assert issuer.asked == 1
+
+    gate._issuer_keys._url = url
+    gate._issuer_keys._asked_at -= 11
+    await gate.caller(issuer.token())
+    assert issuer.asked == 2
