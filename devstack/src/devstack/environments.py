@@ -15,6 +15,7 @@ from joserfc.jwk import OKPKey
 
 from devstack.processes import Program
 from devstack.secrets import Secrets
+from simulator.addresses import PROVIDERS, addresses_of
 
 SERVICES: Final = ("connection-svc", "sync-svc", "list-svc", "publish-svc", "notifier-svc", "web-svc")
 PROCESSES: Final = (
@@ -172,33 +173,24 @@ class Environments:
         return {**_group("HTTP", public_url=self.places.public_web), **sign_in}
 
     def _providers(self) -> Environment:
-        """Both practice providers: pages for a browser under the public address, the rest inside."""
-        public, inside = self.places.public_simulator, self.places.simulator
-        xero = _group(
-            "PROVIDERS__XERO",
-            authorize_url=f"{public}/xero/authorize",
-            token_url=f"{inside}/xero/connect/token",
-            revoke_url=f"{inside}/xero/connect/revocation",
-            connections_url=f"{inside}/xero/connections",
-            api_url=f"{inside}/xero/api.xro/2.0",
-            client_id="relink-xero",
-            client_secret=self.secrets.text("xero client secret"),
-            longest_processing_seconds=PRACTICE_PROCESSING_SECONDS,
-        )
-        quickbooks = _group(
-            "PROVIDERS__QUICKBOOKS",
-            authorize_url=f"{public}/quickbooks/authorize",
-            token_url=f"{inside}/quickbooks/oauth2/v1/tokens/bearer",
-            revoke_url=f"{inside}/quickbooks/v2/oauth2/tokens/revoke",
-            api_url=f"{inside}/quickbooks/v3",
-            client_id="relink-quickbooks",
-            client_secret=self.secrets.text("quickbooks client secret"),
-            longest_processing_seconds=PRACTICE_PROCESSING_SECONDS,
-        )
-        return {**xero, **quickbooks}
+        """All practice providers: pages for a browser under the public address, the rest inside."""
+        places = {"public": self.places.public_simulator, "inside": self.places.simulator}
+        told: Environment = {}
+        for provider in PROVIDERS:
+            told |= _group(
+                f"PROVIDERS__{provider.upper()}",
+                **addresses_of(provider, **places),
+                client_id=f"relink-{provider}",
+                client_secret=self.secrets.text(f"{provider} client secret"),
+                longest_processing_seconds=PRACTICE_PROCESSING_SECONDS,
+            )
+        return told
 
     def _simulator(self) -> Environment:
-        callback = f"{self.places.public_connection}/oauth/callback"
+        clients: Environment = {}
+        for provider in PROVIDERS:
+            callback = f"{self.places.public_connection}/oauth/callback/{provider}"
+            clients |= self._client(provider, f"relink-{provider}", callback)
         return {
             **_group(
                 "SIM",
@@ -209,8 +201,7 @@ class Environments:
                 limits_factor=str(LIMITS_FACTOR),
             ),
             **self._clock("SIM"),
-            **self._client("xero", "relink-xero", f"{callback}/xero"),
-            **self._client("quickbooks", "relink-quickbooks", f"{callback}/quickbooks"),
+            **clients,
             **self._client("oidc", "relink-web", f"{self.places.public_web}/sign-in/callback"),
         }
 

@@ -59,12 +59,12 @@ class Stack:
             with ThreadPoolExecutor() as pool:
                 infrastructure = [pool.submit(start) for start in (self._up_postgres, self._up_kafka)]
                 for name in ("mail", "simulator"):
-                    self.processes.start(self._program(name))
+                    self.begin(name)
                 for started in infrastructure:
                     started.result()
             for name in PROCESSES:
-                self.processes.start(self._program(name))
-            self._wait_until_ready(EVERY_PROCESS)
+                self.begin(name)
+            self.wait_until_ready(EVERY_PROCESS)
 
     def down(self, tell: Tell) -> None:
         """Stop every process. Data, ports and secrets stay for the next `up`."""
@@ -92,23 +92,50 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Start one process, unless it runs, and return when it is ready."""
+        self.begin(name)
+        self.wait_until_ready((name,))
+
+    def begin(self, name: str) -> None:
+        """Start one process, unless it runs, and do not wait for it."""
         if name == "postgres":
             self._postgres().create()
         elif name == "kafka":
             self._kafka().create()
-        self.processes.start(self._program(name))
-        self._wait_until_ready((name,))
+        self.processes.start(self.program(name))
 
     def restart(self, name: str) -> None:
         """Stop the process if it runs, start it, and return when it is ready."""
         self._stop(name)
         self.start(name)
 
+    def wait_until_ready(self, names: tuple[str, ...]) -> None:
+        """Return when all of them are. Raises DevstackError for one that ended, or took longer than 60 s."""
+        end = time.monotonic() + READY_SECONDS
+        waiting = list(names)
+        while waiting:
+            waiting = [name for name in waiting if not self._is_ready(name)]
+            for name in waiting:
+                self._require_running(name)
+            if waiting and time.monotonic() > end:
+                late = ", ".join(waiting)
+                raise DevstackError(f"not ready in {READY_SECONDS:.0f} s: {late}; see `make logs NAME={waiting[0]}`")
+            time.sleep(0.1)
+
     def state_of(self, name: str) -> str:
         """One of: ready, not ready, ended, stopped. Ended means that nobody stopped it."""
         if self.processes.running(name) is None:
             return "ended" if name in self.processes.stale() else "stopped"
         return "ready" if self._is_ready(name) else "not ready"
+
+    def program(self, name: str) -> Program:
+        """How a process of the stack is started: its command and what it is told."""
+        if name == "postgres":
+            return self._postgres().program()
+        if name == "kafka":
+            return self._kafka().program()
+        if name == "mail":
+            return self._mail_catcher()
+        return self._environments().program(name, self.home.directory)
 
     def database_url(self, service: str) -> str:
         """Where a service's database is, as its owner. Only evidence reads it: services ask each other."""
@@ -139,16 +166,7 @@ class Stack:
         say_memberships(self.addresses["kafka"], now=self.clock.now())
 
     def _stop(self, name: str) -> None:
-        self.processes.stop(name, self._program(name).stop_signal)
-
-    def _program(self, name: str) -> Program:
-        if name == "postgres":
-            return self._postgres().program()
-        if name == "kafka":
-            return self._kafka().program()
-        if name == "mail":
-            return self._mail_catcher()
-        return self._environments().program(name, self.home.directory)
+        self.processes.stop(name, self.program(name).stop_signal)
 
     def _mail_catcher(self) -> Program:
         options = ("--host", "127.0.0.1", "--port", str(self._ports()["mail"]), "--directory", str(self.home.mail))
@@ -199,18 +217,6 @@ class Stack:
     def _write_addresses(self) -> None:
         content = {**read_json(self.home.addresses), "addresses": self.addresses}
         write_whole(self.home.addresses, json.dumps(content, indent=2) + "\n")
-
-    def _wait_until_ready(self, names: tuple[str, ...]) -> None:
-        end = time.monotonic() + READY_SECONDS
-        waiting = list(names)
-        while waiting:
-            waiting = [name for name in waiting if not self._is_ready(name)]
-            for name in waiting:
-                self._require_running(name)
-            if waiting and time.monotonic() > end:
-                late = ", ".join(waiting)
-                raise DevstackError(f"not ready in {READY_SECONDS:.0f} s: {late}; see `make logs NAME={waiting[0]}`")
-            time.sleep(0.1)
 
     def _require_running(self, name: str) -> None:
         if self.processes.running(name) is None:

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import httpx2
 
-
+_AGAIN: Final = (httpx2.codes.NOT_FOUND, httpx2.codes.PRECONDITION_FAILED)
 _EXPENSES: Final = ("expense", "overheads")
 
 
 class Outage(Exception):
-    """The service could not be reached, could not answer now, or has not heard yet of what was asked for.
+    """The service could not be reached or answer, has not heard yet of what was asked for, or has heard of more.
 
     Every call here may be repeated.
     """
@@ -59,8 +59,7 @@ class Api:
             answer = await self.http.request(method, address, **content)
         except httpx2.TransportError as error:
             raise Outage(f"{address}: {error!r}") from error
-        is_early = answer.status_code == httpx2.codes.NOT_FOUND or _code_of(answer) == "idempotency_key_running"
-        if answer.is_server_error or is_early:
+        if answer.is_server_error or answer.status_code in _AGAIN or _code_of(answer) == "idempotency_key_running":
             raise Outage(f"{address} answered {answer.status_code}")
         return answer.raise_for_status()
 
@@ -135,6 +134,15 @@ class Upstream:
             "auto_publish": False,
         }
         await self.api.call("POST", "list-svc", "/api/v1/rules", json=rule, headers={"Idempotency-Key": key})
+
+    async def reword_rule(self, connection_id: str, match: str) -> None:
+        """Change the text of the connection's first rule. Asking again changes nothing more."""
+        rules = await self.api.items("list-svc", "/api/v1/rules?limit=200")
+        rule = next(rule for rule in rules if rule["coding"]["connection_id"] == connection_id)
+        body = {name: rule[name] for name in ("kind", "coding", "auto_publish", "state")}
+        body["match"] = {**rule["match"], "text": match}
+        headers = {"If-Match": f'"{rule["revision"]}"'}
+        await self.api.call("PUT", "list-svc", f"/api/v1/rules/{rule['rule_id']}", json=body, headers=headers)
 
     async def settings_and_rules(self, connection_id: str) -> bytes:
         """The exact bytes of a connection's settings and of all rules, to be compared later."""

@@ -5,7 +5,7 @@ import contextlib
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +49,10 @@ class Growth:
         return self.last / self.first
 
     @property
+    def is_judged(self) -> bool:
+        return self.name in JUDGED
+
+    @property
     def is_flat(self) -> bool:
         return self.ratio <= MOST_GROWTH
 
@@ -90,8 +94,10 @@ class MemoryWatch:
                         self.samples[name].append(Sample(time.monotonic(), running.pid, resident))
             await asyncio.sleep(SAMPLED_EVERY_SECONDS)
 
-    def growths(self, names: Sequence[str] = EVERY_PROCESS) -> dict[str, Growth | None]:
-        return {name: growth(name, self.samples[name]) for name in names}
+    def growths(self) -> list[Growth]:
+        """Of those that lived long enough to tell."""
+        found = (growth(name, samples) for name, samples in self.samples.items())
+        return [each for each in found if each is not None]
 
 
 def _level(samples: Iterable[Sample]) -> float:

@@ -23,54 +23,67 @@ from devstack.soak.customers import Customer, answered, until
 ITEMS_PER_SECOND: Final = 2.0
 """Over all customers."""
 LARGEST_DELIVERY: Final = 4
-SETTINGS_EVERY, SUPPLIER_EVERY = 5, 7
-"""Deliveries to a customer between two changes of its settings, and between two new suppliers."""
+CHANGES_EVERY, SUPPLIER_EVERY = 5, 7
+"""Deliveries to a customer between two changes of its settings and rule, and between two new suppliers."""
 BETWEEN_HAPPENINGS_SECONDS: Final = (6.0, 14.0)
 TWO_DAYS: Final = timedelta(hours=49)
 
 
 @dataclass
 class Traffic:
-    """Everything that is asked for. It stops between two things when `over` is set."""
+    """Everything that is asked for. What runs until `over` ends between two things."""
 
     customers: Sequence[Customer]
     practice: Practice
     clock: StackClock
     chance: random.Random
-    over: asyncio.Event
     withdrawn: int = 0
     years: int = 0
 
     async def lists_arrive(self, customer: Customer) -> None:
-        """Returns when items can be booked: by an account and a supplier of the lists that were read."""
+        """Returns when items can be booked, by an account and a supplier of the lists that were read, and by a rule."""
 
         async def coding() -> Coding | None:
             lists = {each["list"]: each["state"] for each in await customer.upstream.lists(customer.connection_id)}
             is_read = lists.get("accounts") == lists.get("suppliers") == "complete"
             return await customer.upstream.any_coding(customer.connection_id) if is_read else None
 
-        customer.coding = await until(coding, f"{customer.name} has its lists")
+        found = await until(coding, f"{customer.name} has its lists")
+        add, key = customer.upstream.add_rule, f"rule-{customer.connection_id}"
+        await answered(lambda: add(customer.connection_id, "Fuel", found, key), "a rule is added")
+        customer.coding = found
 
-    async def deliver_steadily(self, customer: Customer) -> None:
+    async def deliver_steadily(self, customer: Customer, over: asyncio.Event) -> None:
         """Deliver some items and ask for them, again and again; settings and lists change in between."""
         due = time.monotonic()
         for turn in itertools.count(1):
             count = self.chance.randint(1, LARGEST_DELIVERY)
             # After an outage it is not made up for: what is asked for is steady, not what was missed.
             due = max(due, time.monotonic()) + count * len(self.customers) / ITEMS_PER_SECOND
-            if await happens_within(self.over, max(0.0, due - time.monotonic())):
+            if await happens_within(over, max(0.0, due - time.monotonic())):
                 return
             await self._deliver(customer, count)
-            if turn % SETTINGS_EVERY == 0:
-                await self._change_settings(customer)
+            if turn % CHANGES_EVERY == 0:
+                await self.change_settings(customer)
+                await self.reword_a_rule(customer)
             if turn % SUPPLIER_EVERY == 0:
                 await self._add_a_supplier(customer, turn)
 
-    async def time_and_chance(self) -> None:
+    async def change_settings(self, customer: Customer) -> None:
+        wanted = {"auto_publish": not customer.settings.get("auto_publish", False)}
+        change = customer.upstream.change_settings
+        await answered(lambda: change(customer.connection_id, **wanted), "the settings are changed")
+        customer.settings |= wanted
+
+    async def reword_a_rule(self, customer: Customer) -> None:
+        reword, match = customer.upstream.reword_rule, f"Fuel {self.chance.randrange(10**6)}"
+        await answered(lambda: reword(customer.connection_id, match), "a rule is reworded")
+
+    async def time_and_chance(self, over: asyncio.Event) -> None:
         """In turn access is withdrawn somewhere, two days pass, access is withdrawn again, and a year passes."""
         happenings = itertools.cycle((self._withdraw, self._two_days_pass, self._withdraw, self._a_year_passes))
         for happening in happenings:
-            if await happens_within(self.over, self.chance.uniform(*BETWEEN_HAPPENINGS_SECONDS)):
+            if await happens_within(over, self.chance.uniform(*BETWEEN_HAPPENINGS_SECONDS)):
                 return
             await happening()
 
@@ -104,12 +117,6 @@ class Traffic:
             raise NotAsTold(f"{customer.name} has no lists yet")
         amount = Decimal(self.chance.randint(100, 99_999)) / 100
         return lambda: customer.upstream.deliver(customer.connection_id, number, amount, coding, today)
-
-    async def _change_settings(self, customer: Customer) -> None:
-        wanted = {"auto_publish": not customer.settings.get("auto_publish", False)}
-        change = customer.upstream.change_settings
-        await answered(lambda: change(customer.connection_id, **wanted), "the settings are changed")
-        customer.settings |= wanted
 
     async def _add_a_supplier(self, customer: Customer, number: int) -> None:
         """Then the lists are asked for; that is refused where they were read a moment ago or cannot be read."""
