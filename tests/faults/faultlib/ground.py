@@ -7,9 +7,12 @@ import random
 import signal
 import sys
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -81,6 +84,25 @@ class Actor:
             while not self.did("ready"):
                 assert self.lives, f"{self.name} ended before it was ready:\n{self.tail()}"
                 await asyncio.sleep(0.05)
+
+    async def is_live(self) -> bool:
+        return await self._status("/health/live") == HTTPStatus.OK
+
+    async def is_ready(self) -> bool:
+        return await self._status("/health/ready") == HTTPStatus.OK
+
+    async def metric(self, sample: str) -> float:
+        """The value now, such as of `events_total{outcome="handled"}`: all labels that are named must be so."""
+        name, _, labels = sample.rstrip("}").partition("{")
+        wanted = {label for label in labels.split(",") if label}
+        _, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.told['port']}/metrics")
+        samples = [line.rpartition(" ") for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+        return sum(
+            float(value) for labelled, _, value in samples if wanted <= set(labelled.rstrip("}").split("{")[-1].split(","))
+        )
+
+    async def _status(self, path: str) -> int:
+        return (await asyncio.to_thread(_get, f"http://127.0.0.1:{self.told['port']}{path}"))[0]
 
     def tail(self, lines: int = 30) -> str:
         """The last lines of what it logged."""
@@ -260,6 +282,14 @@ async def eventually(claim: Callable[[], Awaitable[bool]] | Callable[[], bool], 
             if held if isinstance(held, bool) else await held:
                 return
             await asyncio.sleep(0.05)
+
+
+def _get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - an actor of ours
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, ""
 
 
 def with_database(url: str, database: str) -> str:

@@ -35,9 +35,12 @@ class Told:
     accounts: int = 12
     commands: int = 0  # how many in all; 0 is without end
     padding: int = 0  # bytes added to each event
-    port: int = 0  # the API's
+    port: int = 0  # of its HTTP server, 0 is none
     peer: dict[str, str] = field(default_factory=dict)  # the public key of those whom the API believes
     work: tuple[float, float] = (0.0, 0.0)  # seconds of the handler's work, from and to
+    slow: dict[str, float] = field(default_factory=dict)  # seconds instead, for these accounts
+    fails: tuple[str, ...] = ()  # accounts whose events the handler cannot stand
+    poll_seconds: float = 0.0  # how long Kafka's client lets a batch take; 0 is its own five minutes
 
 
 def run(main: Callable[[Told, History], Awaitable[None]]) -> None:

@@ -5,9 +5,11 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from chassis import consume
 from chassis.clock import SystemClock
 from chassis.consume import Consumer, Handler
 from chassis.database import Database, Tx
+from chassis.http import create_app
 from chassis.run import serve
 from faultlib.actors.common import Told, run
 from faultlib.events import on
@@ -35,8 +37,13 @@ async def main(told: Told, history: History) -> None:
     database = await Database.connect(told.database)
     chance = random.Random(told.seed)
 
+    if told.poll_seconds:
+        consume._MEMBER["max_poll_interval_ms"] = int(told.poll_seconds * 1000)
+
     async def take_effect(event: Received[Any], tx: Tx) -> None:
-        await asyncio.sleep(chance.uniform(*told.work))
+        if event.subject in told.fails:
+            raise RuntimeError("a bug in a handler")
+        await asyncio.sleep(told.slow.get(event.subject, chance.uniform(*told.work)))
         await tx.execute(_EFFECT, event.id, event.subject, event.sequence, told.name, event.partition, event.offset)
 
     handlers = [NotedHandler(on(told.topic), take_effect, once=True, history=history)]
@@ -47,7 +54,9 @@ async def main(told: Told, history: History) -> None:
             await asyncio.sleep(0.02)
         history.note("ready")
 
-    await serve(consumer, tell())
+    health = {"database": database.ping, "consumer": consumer.is_ready}
+    app = create_app(told.service, version="1", health=health)
+    await serve(consumer, tell(), http=(app, "127.0.0.1", told.port) if told.port else None)
     await database.close()
 
 

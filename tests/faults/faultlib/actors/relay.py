@@ -1,5 +1,6 @@
 """A relay, as in every worker."""
 
+from chassis.http import create_app
 from chassis.relay import Relay
 from chassis.run import serve
 from faultlib.actors.common import Told, run
@@ -9,7 +10,8 @@ from faultlib.history import History
 async def main(told: Told, history: History) -> None:
     relay = Relay(told.database, told.kafka)
     history.note("ready")
-    await serve(relay)
+    app = create_app(told.service, version="1", health={})
+    await serve(relay, http=(app, "127.0.0.1", told.port) if told.port else None)
 
 
 if __name__ == "__main__":
