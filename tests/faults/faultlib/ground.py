@@ -98,7 +98,9 @@ class Actor:
         _, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.told['port']}/metrics")
         samples = [line.rpartition(" ") for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
         return sum(
-            float(value) for labelled, _, value in samples if wanted <= set(labelled.rstrip("}").split("{")[-1].split(","))
+            float(value)
+            for labelled, _, value in samples
+            if wanted <= set(labelled.rstrip("}").split("{")[-1].split(","))
         )
 
     async def _status(self, path: str) -> int:
@@ -149,7 +151,8 @@ class Ground:
             "seed": random.Random(f"{self.seed}/{name}").getrandbits(32),
         } | told
         given["database"] += f"?application_name={name}"  # so that a cell can tell its connections
-        environment = os.environ | {"PYTHONPATH": str(FAULTS), "RELINK_TEST_FAILPOINTS": failpoints}
+        path = ":".join(filter(None, (str(FAULTS), os.environ.get("PYTHONPATH"))))
+        environment = os.environ | {"PYTHONPATH": path, "RELINK_TEST_FAILPOINTS": failpoints}
         with log.open("ab") as output:
             command = (sys.executable, "-m", f"faultlib.actors.{kind}", json.dumps(given))
             process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=output, stderr=output)
@@ -286,7 +289,7 @@ async def eventually(claim: Callable[[], Awaitable[bool]] | Callable[[], bool], 
 
 def _get(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - an actor of ours
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, ""
