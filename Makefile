@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 UV = $(shell command -v uv || echo $(VENV)/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test check bench faults clean ci lock
+.PHONY: help setup demo up down status logs test check bench faults soak clean ci lock
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ faults: setup ## break things on purpose, hours (F=relay-killed one cell, SEED=7
 	@$(RUN) -m pytest --tb=short -rA --show-capture=no \
 	  $(if $(F),tests/faults/test_$(subst -,_,$(F)).py,tests/faults $(if $(SEEDS),-m quick)) \
 	  $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--seeds 20 --keep-results))
+
+soak: setup ## minutes of traffic while every process is killed again and again, then the evidence (MINUTES=10, SEED=7)
+	@$(RUN) -m devstack.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean: ## stop everything and delete .venv, .devstack and the caches
 	@if [ -x $(RUN) ]; then $(RUN) -m devstack reset; fi
