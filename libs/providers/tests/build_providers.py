@@ -11,8 +11,10 @@ from typing import Any
 import httpx2
 
 from providers import ProviderSettings
+from providers.freeagent.adapter import FreeAgent
 from providers.models import Access, Bill, Document, Grant, Line
 from providers.quickbooks.adapter import QuickBooks
+from providers.sage.adapter import Sage
 from providers.xero.adapter import Xero
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -41,6 +43,21 @@ SETTINGS = ProviderSettings.model_validate(
             "client_id": "relink-quickbooks",
             "client_secret": "a-client-secret",
         },
+        "sage": {
+            "authorize_url": "http://sage.test/central?filter=apiv3.1",
+            "token_url": "http://sage.test/token",
+            "revoke_url": "http://sage.test/revoke",
+            "api_url": "http://sage.test/v3.1",
+            "client_id": "relink-sage",
+            "client_secret": "a-client-secret",
+        },
+        "freeagent": {
+            "authorize_url": "http://freeagent.test/v2/approve_app",
+            "token_url": "http://freeagent.test/v2/token_endpoint",
+            "api_url": "http://freeagent.test/v2",
+            "client_id": "relink-freeagent",
+            "client_secret": "a-client-secret",
+        },
     }
 )
 
@@ -62,6 +79,14 @@ class Practice:
     @property
     def quickbooks(self) -> QuickBooks:
         return QuickBooks(SETTINGS.quickbooks, self.http)
+
+    @property
+    def sage(self) -> Sage:
+        return Sage(SETTINGS.sage, self.http)
+
+    @property
+    def freeagent(self) -> FreeAgent:
+        return FreeAgent(SETTINGS.freeagent, self.http)
 
     def sent(self, index: int = -1) -> Any:
         """The JSON body of a call."""

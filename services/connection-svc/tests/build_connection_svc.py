@@ -20,6 +20,7 @@ from providers.interface import ProviderFacts
 from providers.models import CallbackParams
 from providers.models import Grant as ProviderGrant
 from providers.models import Organisation as ProviderOrganisation
+from providers.xero.adapter import FACTS as XERO
 from relink_contracts.ids import new_id
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -33,17 +34,7 @@ BINDING_HASH = hashlib.sha256(BINDING.encode())
 
 VAULT = Vault({"k1": KEY}, current="k1")
 
-FACTS = ProviderFacts(
-    display_name="Xero",
-    lists=(),
-    incremental_lists=frozenset(),
-    supports_supplier_warning=True,
-    mobile=True,
-    access_margin=timedelta(minutes=5),
-    refresh_grace=timedelta(minutes=30),
-    idle_limit=timedelta(days=60),
-    longest_processing=timedelta(seconds=60),
-)
+FACTS = replace(XERO, lists=(), incremental_lists=frozenset())
 
 
 def a_pending_connection(**changes: Any) -> Connection:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, HTTPException, Path
 from pydantic import BaseModel, ConfigDict
 
 from simulator import attachments, faults, grants, journal, organisations
+from simulator.addresses import PROVIDERS
 from simulator.attachments import Document
 from simulator.clock import Clocks
 from simulator.encoding import Json
@@ -18,7 +19,7 @@ from simulator.oidc import TOKEN_LIFETIME, Issuer
 from simulator.records import Place, Record
 from simulator.state import State, Tx, forget_everything
 
-Provider = Annotated[str, Path(pattern="^(xero|quickbooks)$")]
+Provider = Annotated[str, Path(pattern=f"^({'|'.join(PROVIDERS)})$")]
 
 
 @dataclass(frozen=True)

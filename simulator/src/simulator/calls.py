@@ -74,7 +74,8 @@ class ProviderFace:
     """How the calls of one provider differ before they are understood."""
 
     name: str
-    organisation_of: Callable[[Request], str | None]
+    organisation_of: Callable[[Request, Tx], str | None]
+    """Whose books a request is about: by its address, a header, or the token behind it."""
     failure: Callable[[Call, int, int | None], Answer]
     """The provider's own body and headers for a status (and Retry-After in seconds) that a fault rule asks for."""
 
@@ -93,17 +94,21 @@ class Desk:
 
     def endpoint(self, face: ProviderFace, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            seat = (face.name, face.organisation_of(request))
+            with self._state.transaction() as tx:
+                organisation = face.organisation_of(request, tx)
+            seat = (face.name, organisation)
             self._in_flight[seat] += 1
             try:
-                return await self._answer(face, handle, request)
+                return await self._answer(face, handle, request, organisation)
             finally:
                 self._in_flight[seat] -= 1
 
         return answer
 
-    async def _answer(self, face: ProviderFace, handle: Handler, request: Request) -> Response:
-        call = await self._taken_in(face, request)
+    async def _answer(
+        self, face: ProviderFace, handle: Handler, request: Request, organisation: str | None
+    ) -> Response:
+        call = await self._taken_in(face, request, organisation)
         with self._state.transaction() as tx:
             fault = faults.take(tx, call.provider, call.method, call.path)
         if fault.delay:
@@ -140,8 +145,7 @@ class Desk:
                 answer = refusal.answer
         return answer if fault.body is None else replace(answer, body=fault.body.encode())
 
-    async def _taken_in(self, face: ProviderFace, request: Request) -> Call:
-        organisation = face.organisation_of(request)
+    async def _taken_in(self, face: ProviderFace, request: Request, organisation: str | None) -> Call:
         body = await request.body()
         return Call(
             provider=face.name,

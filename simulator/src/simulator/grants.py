@@ -1,6 +1,6 @@
 """What the practice OAuth servers remember: login requests, consents, codes and tokens.
 
-Xero, QuickBooks and the sign-in issuer share the storage; the rules of each are in its own module.
+All providers and the sign-in issuer share the storage; the rules of each are in its own module.
 """
 
 import base64
@@ -38,7 +38,7 @@ class AuthorizeRequest:
 
 @dataclass(frozen=True)
 class Grant:
-    """One consent of one user. `organisation` is set where a consent names exactly one (QuickBooks)."""
+    """One consent of one user. `organisation` is set where a consent names exactly one (QuickBooks, FreeAgent)."""
 
     id: str
     provider: str
@@ -169,6 +169,15 @@ def find_grant(tx: Tx, grant_id: str) -> Grant | None:
     return row and _grant(row)
 
 
+def of_organisation(tx: Tx, provider: str, organisation_id: str) -> list[str]:
+    """The ids of the consents that name this organisation alone and have not ended."""
+    rows = tx.execute(
+        "SELECT id FROM grants WHERE provider = ? AND organisation = ? AND ended_at IS NULL",
+        (provider, organisation_id),
+    )
+    return [row["id"] for row in rows]
+
+
 def end(tx: Tx, grant_id: str, *, at: datetime) -> None:
     """Nothing that was issued for this consent works from now on."""
     tx.execute("UPDATE grants SET ended_at = coalesce(ended_at, ?) WHERE id = ?", (to_ms(at), grant_id))
@@ -239,7 +248,11 @@ def require_client(call: Call, form: Mapping[str, str], client: OAuthClient, *, 
 
 
 def bearer(call: Call) -> str | None:
-    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+    return bearer_in(call.headers)
+
+
+def bearer_in(headers: Mapping[str, str]) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 

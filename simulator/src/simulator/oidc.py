@@ -26,7 +26,7 @@ PROVIDER = "oidc"
 CODE_LIFETIME = timedelta(minutes=1)
 TOKEN_LIFETIME = timedelta(hours=1)
 SCOPES = ("openid", "profile", "email")
-FACE = ProviderFace(PROVIDER, lambda _request: None, lambda _call, status, _retry_after: Answer(status))
+FACE = ProviderFace(PROVIDER, lambda _request, _tx: None, lambda _call, status, _retry_after: Answer(status))
 
 
 @dataclass(frozen=True)

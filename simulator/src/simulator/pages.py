@@ -90,6 +90,8 @@ class LoginFace:
     """The one shown greyed out: the user may not connect it."""
     agree: Callable[[Tx, Consent, datetime], Mapping[str, str]]
     """Records the consent and returns the callback's parameters."""
+    unasked: tuple[str, ...] = ()
+    """What is granted where a client cannot ask for anything: whatever it sends as scope is ignored then."""
 
 
 def style_route() -> Route:
@@ -118,7 +120,7 @@ class LoginPages:
     async def begin(self, request: Request) -> Response:
         """Check the client's request; a request that cannot be trusted is told to the user, never redirected."""
         query = request.query_params
-        scopes = tuple(query.get("scope", "").split())
+        scopes = self._face.unasked or tuple(query.get("scope", "").split())
         if problem := self._problem_with(query, scopes):
             return self._page(request, "problem.html", 400, problem=problem)
         with self._state.transaction() as tx:

@@ -29,6 +29,8 @@ class SimulatorSettings(BaseSettings):
     clock_offset_file: Path | None = None
     xero: OAuthClient
     quickbooks: OAuthClient
+    sage: OAuthClient
+    freeagent: OAuthClient
     oidc: OAuthClient
 
 

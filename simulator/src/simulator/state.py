@@ -67,6 +67,11 @@ CREATE TABLE IF NOT EXISTS connections (
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, UNIQUE (user, organisation)
 ) WITHOUT ROWID;
 
+-- Sage only: the businesses that a login reaches.
+CREATE TABLE IF NOT EXISTS reached (
+    grant_id TEXT NOT NULL REFERENCES grants, organisation TEXT NOT NULL, PRIMARY KEY (grant_id, organisation)
+) WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS idempotency (
     provider TEXT NOT NULL, organisation TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL,
     status INTEGER NOT NULL, content_type TEXT NOT NULL, body BLOB NOT NULL, expires_at INTEGER NOT NULL,
@@ -97,6 +102,7 @@ FORGOTTEN_BY_RESET = [
     "limit_windows",
     "idempotency",
     "connections",
+    "reached",
     "access_tokens",
     "refresh_tokens",
     "codes",

@@ -20,6 +20,7 @@ import pytest
 from pydantic import SecretStr
 from uvicorn import Server
 
+from simulator.addresses import PATHS, PROVIDERS, addresses_of
 from simulator.app import create_app
 from simulator.server import config
 from simulator.settings import OAuthClient, SimulatorSettings
@@ -28,6 +29,10 @@ XERO_ORGANISATION = "5f3c1e52-8a4b-4d0e-9c7a-1d2b3e4f5a61"
 OTHER_XERO_ORGANISATION = "c81b7d04-63aa-4f0b-8a52-7e9f0b1c2d34"
 REALM = "9130350000000001"
 OTHER_REALM = "9130350000000002"
+SAGE_BUSINESS = "7a1c4e0f92b84d6fa35e0c1d8b964271"
+OTHER_SAGE_BUSINESS = "e4920b7dc1354a08b6f2d85317ac90fe"
+FREEAGENT_COMPANY = "4100001"
+OTHER_FREEAGENT_COMPANY = "4100002"
 CLIENT_ID = "relink"
 CLIENT_SECRET = "practice-secret"  # noqa: S105 - opens nothing but a practice provider
 REDIRECT_URI = "http://localhost:9/callback"
@@ -35,10 +40,62 @@ XERO_SCOPES = (
     "openid profile email offline_access accounting.invoices accounting.contacts "
     "accounting.settings.read accounting.attachments"
 )
-QUICKBOOKS_SCOPE = "com.intuit.quickbooks.accounting"
+SCOPES = {
+    "xero": XERO_SCOPES,
+    "quickbooks": "com.intuit.quickbooks.accounting",
+    "sage": "full_access",
+    "freeagent": None,
+}
 VERIFIER = "practice-verifier-practice-verifier-practice-verifier"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 PATIENCE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """Calls that a fault rule shall hit."""
+
+    method: str
+    path_regex: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """What tests need to know of a practice provider: its organisations, and which calls write what."""
+
+    organisation: str
+    other_organisation: str
+    writes_bill: Target
+    writes_file: Target
+    writes_supplier: Target
+
+
+KNOWN = {
+    "xero": Known(
+        XERO_ORGANISATION,
+        OTHER_XERO_ORGANISATION,
+        Target("PUT", "/Invoices$"),
+        Target("PUT", "/Attachments/"),
+        Target("PUT", "/Contacts$"),
+    ),
+    "quickbooks": Known(
+        REALM, OTHER_REALM, Target("POST", "/bill$"), Target("POST", "/upload$"), Target("POST", "/vendor$")
+    ),
+    "sage": Known(
+        SAGE_BUSINESS,
+        OTHER_SAGE_BUSINESS,
+        Target("POST", "/purchase_invoices$"),
+        Target("POST", "/attachments$"),
+        Target("POST", "/contacts$"),
+    ),
+    "freeagent": Known(
+        FREEAGENT_COMPANY,
+        OTHER_FREEAGENT_COMPANY,
+        Target("POST", "/bills$"),
+        Target("PUT", "/bills/"),
+        Target("POST", "/contacts$"),
+    ),
+}
 
 
 @dataclass
@@ -79,16 +136,20 @@ class Practice:
         """Every token that reaches the organisation expires."""
         self.post(f"/sim/{provider}/grants/expire", json={"organisation_id": organisation}).raise_for_status()
 
+    def settings(self) -> dict[str, dict[str, str]]:
+        """Addresses and credentials of every provider, as a client of them needs them."""
+        client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        return {name: addresses_of(name, public=self.url, inside=self.url) | client for name in PROVIDERS}
+
     # Logging in
 
     def begin(self, provider: str, **changes: str | None) -> httpx2.Response:
         """The authorize call; a change to None leaves a parameter out."""
-        scope = XERO_SCOPES if provider == "xero" else QUICKBOOKS_SCOPE
         query = {
             "response_type": "code",
             "client_id": CLIENT_ID,
             "redirect_uri": REDIRECT_URI,
-            "scope": scope,
+            "scope": SCOPES[provider],
             "state": "a-state",
         }
         wanted = {name: value for name, value in {**query, **changes}.items() if value is not None}
@@ -117,8 +178,7 @@ class Practice:
     # Tokens
 
     def token(self, provider: str, **form: str) -> httpx2.Response:
-        path = "/xero/connect/token" if provider == "xero" else "/quickbooks/oauth2/v1/tokens/bearer"
-        return self.post(path, data=form, auth=(CLIENT_ID, CLIENT_SECRET))
+        return self.post(PATHS[provider]["token_url"], data=form, auth=(CLIENT_ID, CLIENT_SECRET))
 
     def exchange(self, provider: str, code: str, **changes: str) -> httpx2.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI, **changes}
@@ -151,6 +211,14 @@ class Practice:
         token = self.connected("quickbooks", realm, **login)["access_token"]
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         return Api(self.http, f"{self.url}/quickbooks/v3/company/{realm}", headers)
+
+    def sage(self, business: str = SAGE_BUSINESS, **login: Any) -> "Api":
+        token = self.connected("sage", business, **login)["access_token"]
+        return Api(self.http, f"{self.url}/sage/v3.1", {"authorization": f"Bearer {token}", "x-business": business})
+
+    def freeagent(self, company: str = FREEAGENT_COMPANY, **login: Any) -> "Api":
+        token = self.connected("freeagent", company, **login)["access_token"]
+        return Api(self.http, f"{self.url}/freeagent/v2", {"authorization": f"Bearer {token}"})
 
 
 @dataclass
@@ -192,6 +260,8 @@ def served(folder: Path, *, limits_factor: int) -> Iterator[Practice]:
             clock_offset_file=folder / "clock",
             xero=client,
             quickbooks=client,
+            sage=client,
+            freeagent=client,
             oidc=client,
         )
         server = Server(config(create_app(settings), host="127.0.0.1", port=1))

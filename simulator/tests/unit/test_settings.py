@@ -9,7 +9,7 @@ COMPLETE = {
     "RELINK_SIM__STATE_FILE": "state.sqlite",
     **{
         f"RELINK_SIM__{client}__{name}": value
-        for client in ("XERO", "QUICKBOOKS", "OIDC")
+        for client in ("XERO", "QUICKBOOKS", "SAGE", "FREEAGENT", "OIDC")
         for name, value in (("CLIENT_ID", "id"), ("CLIENT_SECRET", "hidden"), ("REDIRECT_URIS", '["http://a"]'))
     },
 }

@@ -6,8 +6,10 @@ Errors are in `providers.errors`, what passes back and forth in `providers.model
 
 import httpx2
 
+from providers.freeagent.adapter import FreeAgent
 from providers.interface import Provider, Providers
 from providers.quickbooks.adapter import QuickBooks
+from providers.sage.adapter import Sage
 from providers.settings import ProviderSettings
 from providers.xero.adapter import Xero
 
@@ -16,5 +18,10 @@ __all__ = ["Provider", "ProviderSettings", "Providers", "build"]
 
 def build(settings: ProviderSettings, http: httpx2.AsyncClient) -> Providers:
     """Every adapter by its name. The client is the caller's: its time-outs, its pool, its end."""
-    adapters: tuple[Provider, ...] = (Xero(settings.xero, http), QuickBooks(settings.quickbooks, http))
+    adapters: tuple[Provider, ...] = (
+        Xero(settings.xero, http),
+        QuickBooks(settings.quickbooks, http),
+        Sage(settings.sage, http),
+        FreeAgent(settings.freeagent, http),
+    )
     return {adapter.name: adapter for adapter in adapters}

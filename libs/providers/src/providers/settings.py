@@ -48,3 +48,5 @@ class ProviderSettings(BaseModel):
 
     xero: XeroSettings
     quickbooks: QuickBooksSettings
+    sage: SageSettings
+    freeagent: FreeAgentSettings

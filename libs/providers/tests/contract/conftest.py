@@ -1,4 +1,4 @@
-"""Both providers as they are practised by the simulator, on a real port, with the real limits."""
+"""Every provider as it is practised by the simulator, on a real port, with the real limits."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,44 +11,7 @@ from build_providers import NOON, a_bill
 
 from providers import Provider, ProviderSettings, build
 from providers.models import Access, Bill, Entry, Grant, ListName
-from simulator.testing import (
-    CHALLENGE,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    OTHER_REALM,
-    OTHER_XERO_ORGANISATION,
-    REALM,
-    REDIRECT_URI,
-    VERIFIER,
-    XERO_ORGANISATION,
-    Practice,
-    served,
-)
-
-CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-
-
-def settings_of(practice: Practice) -> ProviderSettings:
-    xero, quickbooks = f"{practice.url}/xero", f"{practice.url}/quickbooks"
-    return ProviderSettings.model_validate(
-        {
-            "xero": {
-                "authorize_url": f"{xero}/authorize",
-                "token_url": f"{xero}/connect/token",
-                "revoke_url": f"{xero}/connect/revocation",
-                "connections_url": f"{xero}/connections",
-                "api_url": f"{xero}/api.xro/2.0",
-                **CLIENT,
-            },
-            "quickbooks": {
-                "authorize_url": f"{quickbooks}/authorize",
-                "token_url": f"{quickbooks}/oauth2/v1/tokens/bearer",
-                "revoke_url": f"{quickbooks}/v2/oauth2/tokens/revoke",
-                "api_url": f"{quickbooks}/v3",
-                **CLIENT,
-            },
-        }
-    )
+from simulator.testing import CHALLENGE, KNOWN, REDIRECT_URI, VERIFIER, Known, Practice, Target, served
 
 
 @dataclass
@@ -57,11 +20,11 @@ class World:
 
     provider: Provider
     practice: Practice
-    organisation: str
-    other_organisation: str
-    bill_path: str
-    """What the path of a write of a bill ends with."""
-    file_path: str
+    known: Known
+
+    @property
+    def organisation(self) -> str:
+        return self.known.organisation
 
     def login(self, *, scenario: str = "normal", organisation: str | None = None) -> dict[str, str]:
         """The callback's parameters after a person went through the pages."""
@@ -83,7 +46,7 @@ class World:
         accounts = await self.entries(access, ListName.ACCOUNTS)
         suppliers = await self.entries(access, ListName.SUPPLIERS)
         supplier = next(one for one in suppliers if one.active)
-        account = next(one for one in accounts if one.active and (one.type or "").casefold() == "expense")
+        account = next(one for one in accounts if one.active and "expense" in (one.type or "").casefold())
         line = replace(a_bill().lines[0], account_id=account.external_id, tax_rate_id=None)
         coded = {"supplier_id": supplier.external_id, "supplier_name": supplier.name, "lines": (line,)}
         return a_bill(**(coded | changes))
@@ -91,9 +54,10 @@ class World:
     def documents(self) -> list[dict[str, Any]]:
         return self.practice.documents(self.provider.name, self.organisation)
 
-    def fault(self, path: str, **action: Any) -> None:
-        """The next call to a path that ends like this goes as told."""
-        self.practice.fault(provider=self.provider.name, path_regex=path, action=action)
+    def fault(self, target: Target, **action: Any) -> None:
+        """The next of these calls goes as told."""
+        rule = {"method": target.method, "path_regex": target.path_regex, "action": action}
+        self.practice.fault(provider=self.provider.name, **rule)
 
 
 @pytest.fixture
@@ -108,15 +72,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
         yield practice
 
 
-@pytest.fixture(params=["xero", "quickbooks"])
+@pytest.fixture(params=list(KNOWN))
 def world(request: pytest.FixtureRequest, running: Practice, http: httpx2.AsyncClient) -> World:
     """As at the simulator's first start."""
     running.move(0)
     running.post("/sim/reset").raise_for_status()
-    provider = build(settings_of(running), http)[request.param]
-    if request.param == "xero":
-        return World(provider, running, XERO_ORGANISATION, OTHER_XERO_ORGANISATION, "/Invoices$", "/Attachments/")
-    return World(provider, running, REALM, OTHER_REALM, "/bill$", "/upload$")
+    providers = build(ProviderSettings.model_validate(running.settings()), http)
+    return World(providers[request.param], running, KNOWN[request.param])
 
 
 Deadline = Callable[[], float]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import httpx2
 import pytest
 from build_providers import NOON, PDF
 
@@ -22,8 +23,21 @@ from providers.errors import (
     Throttled,
     TokenRejected,
 )
-from providers.models import Access, Destination, Document, ListName
-from simulator.testing import REDIRECT_URI, VERIFIER
+from providers.interface import NamedBy, Revocation, Rotation
+from providers.models import Access, Destination, Document, Grant, ListName
+from simulator.testing import REDIRECT_URI, VERIFIER, Target
+
+REFRESH = Target("POST", "/(token|bearer|token_endpoint)$")
+
+
+async def refreshed_and_read(world, grant: Grant) -> None:
+    fresh = await world.provider.refresh(grant.refresh_token, NOON)
+    await world.entries(Access(fresh.access_token, world.organisation), ListName.ORGANISATION)
+
+
+def by_callback(world) -> bool:
+    return world.provider.facts.named_by is NamedBy.CALLBACK
+
 
 # Logging in
 
@@ -32,15 +46,15 @@ async def test_a_login_gives_a_grant_for_the_organisation_that_was_chosen(world)
     grant = await world.granted()
     [organisation] = await world.provider.organisations(grant)
     assert (organisation.id, organisation.name) == (world.organisation, "Demo Trading Ltd")
-    assert NOON < grant.access_expires_at <= NOON + timedelta(hours=1)
+    assert grant.access_expires_at - NOON == world.provider.facts.access_lifetime
     assert grant.refresh_expires_at is not None
     assert grant.refresh_expires_at - NOON == world.provider.facts.idle_limit
 
 
 async def test_another_login_names_its_own_organisation_only(world) -> None:
     await world.granted()
-    grant = await world.granted(organisation=world.other_organisation)
-    assert [one.id for one in await world.provider.organisations(grant)] == [world.other_organisation]
+    grant = await world.granted(organisation=world.known.other_organisation)
+    assert [one.id for one in await world.provider.organisations(grant)] == [world.known.other_organisation]
 
 
 async def test_a_code_is_good_once(world) -> None:
@@ -61,20 +75,41 @@ async def test_a_refreshed_grant_works(world) -> None:
     assert await world.entries(access, ListName.ORGANISATION)
 
 
-async def test_a_refresh_whose_answer_was_lost_can_be_repeated(world) -> None:
+async def test_a_refresh_always_rotates_where_the_facts_say_so(world) -> None:
     grant = await world.granted()
-    world.fault("/(token|bearer)$", cut="after")
+    refreshed = await world.provider.refresh(grant.refresh_token, NOON)
+    rotated = refreshed.refresh_token != grant.refresh_token
+    assert rotated == (world.provider.facts.rotation is Rotation.ALWAYS)
+
+
+async def test_a_refresh_whose_answer_was_lost_can_be_repeated_unless_the_token_was_rotated_without_a_grace(
+    world,
+) -> None:
+    grant, facts = await world.granted(), world.provider.facts
+    world.fault(REFRESH, cut="after")
     with pytest.raises(ProviderUnavailable):
         await world.provider.refresh(grant.refresh_token, NOON)
-    assert await world.provider.refresh(grant.refresh_token, NOON)
+    if facts.rotation is Rotation.ALWAYS and not facts.refresh_grace:
+        with pytest.raises(GrantRefused, match="grant_revoked"):
+            await world.provider.refresh(grant.refresh_token, NOON)
+    else:
+        assert await world.provider.refresh(grant.refresh_token, NOON)
 
 
-async def test_access_withdrawn_at_the_provider_is_seen(world) -> None:
+async def test_a_replaced_refresh_token_works_no_longer_than_its_grace(world) -> None:
+    first, facts = await world.granted(), world.provider.facts
+    world.practice.move(25 * 3600)  # QuickBooks rotates once a day
+    await world.provider.refresh(first.refresh_token, NOON)
+    world.practice.move((timedelta(hours=25) + facts.refresh_grace + timedelta(minutes=1)).total_seconds())
+    with pytest.raises(GrantRefused, match="grant_revoked"):
+        await world.provider.refresh(first.refresh_token, NOON)
+
+
+async def test_access_withdrawn_at_the_provider_shows_as_the_facts_say(world) -> None:
     grant = await world.granted()
-    access = Access(grant.access_token, world.organisation)
     world.practice.withdraw(world.provider.name, world.organisation)
-    with pytest.raises((TokenRejected, OrganisationGone)):
-        await world.entries(access, ListName.ORGANISATION)
+    with pytest.raises(world.provider.facts.disconnect_seen_as):
+        await refreshed_and_read(world, grant)
 
 
 async def test_tokens_that_expired_are_rejected_and_the_grant_refused(world) -> None:
@@ -99,11 +134,34 @@ async def test_a_token_that_is_none_is_rejected(world) -> None:
         await world.entries(Access("no-token", world.organisation), ListName.ORGANISATION)
 
 
-async def test_a_grant_that_was_given_back_reaches_nothing(world) -> None:
-    grant = await world.granted()
+async def test_giving_a_grant_back_does_what_the_facts_say(world) -> None:
+    grant, facts = await world.granted(), world.provider.facts
+    access = Access(grant.access_token, world.organisation)
     await world.provider.revoke(replace(grant, organisation_hint=world.organisation))
-    with pytest.raises((TokenRejected, OrganisationGone)):
-        await world.entries(Access(grant.access_token, world.organisation), ListName.ORGANISATION)
+    if facts.revocation is Revocation.AT_ONCE:
+        with pytest.raises((TokenRejected, OrganisationGone)):
+            await world.entries(access, ListName.ORGANISATION)
+    else:
+        assert await world.entries(access, ListName.ORGANISATION)
+    if facts.revocation is Revocation.NOT_OFFERED:
+        await refreshed_and_read(world, grant)
+    else:
+        with pytest.raises((GrantRefused, OrganisationGone)):
+            await refreshed_and_read(world, grant)
+
+
+async def test_the_organisation_is_named_by_whom_the_facts_say(world) -> None:
+    grant = await world.granted()
+    refreshed = await world.provider.refresh(grant.refresh_token, NOON)
+    named = [one.id for one in await world.provider.organisations(replace(refreshed, organisation_hint=None))]
+    assert grant.organisation_hint == (world.organisation if by_callback(world) else None)
+    assert named == ([] if by_callback(world) else [world.organisation])
+
+
+async def test_a_login_for_two_organisations_is_possible_only_where_a_list_names_them(world) -> None:
+    page = world.practice.consent_page(world.provider.name)
+    answer = world.practice.decide(page, world.organisation, "two_organisations")
+    assert (answer.status_code == httpx2.codes.SEE_OTHER) == (world.provider.facts.named_by is NamedBy.LIST)
 
 
 # Reading
@@ -147,15 +205,16 @@ async def test_lists_that_can_tell_say_only_what_changed(world) -> None:
 
 
 async def test_children_name_a_parent_of_their_list(world) -> None:
-    entries = await world.entries(await world.access(), ListName.TRACKING)
-    ids = {entry.external_id for entry in entries}
-    assert {entry.parent_id for entry in entries if entry.parent_id} <= ids
+    access = await world.access()
+    for list_name in world.provider.facts.lists:
+        entries = await world.entries(access, list_name)
+        assert {entry.parent_id for entry in entries if entry.parent_id} <= {entry.external_id for entry in entries}
 
 
 async def test_a_foreign_organisation_cannot_be_read(world) -> None:
     access = await world.access()
     with pytest.raises((OrganisationGone, Refused)):
-        await world.entries(replace(access, organisation_id=world.other_organisation), ListName.ACCOUNTS)
+        await world.entries(replace(access, organisation_id=world.known.other_organisation), ListName.ACCOUNTS)
 
 
 # Writing
@@ -182,7 +241,7 @@ async def test_the_same_key_again_writes_nothing(world, soon) -> None:
 async def test_a_bill_whose_answer_was_lost_is_found_and_was_written_once(world, soon) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, cut="after")
+    world.fault(world.known.writes_bill, cut="after")
     with pytest.raises(OutcomeUnknown):
         await world.provider.create_bill(access, bill, "key-1", soon())
     found = await world.provider.find_bill(access, bill)
@@ -194,7 +253,7 @@ async def test_a_bill_whose_answer_was_lost_is_found_and_was_written_once(world,
 async def test_a_bill_that_never_arrived_is_not_found(world, soon) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, cut="before")
+    world.fault(world.known.writes_bill, cut="before")
     with pytest.raises(OutcomeUnknown):
         await world.provider.create_bill(access, bill, "key-1", soon())
     assert await world.provider.find_bill(access, bill) is None
@@ -203,7 +262,7 @@ async def test_a_bill_that_never_arrived_is_not_found(world, soon) -> None:
 async def test_a_bill_that_took_too_long_is_in_doubt_and_found_later(world, soon) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, delay=3)
+    world.fault(world.known.writes_bill, delay=3)
     with pytest.raises(OutcomeUnknown, match="timeout"):
         await world.provider.create_bill(access, bill, "key-1", soon())
     await asyncio.sleep(1.5)
@@ -239,7 +298,7 @@ async def test_nothing_is_sent_after_the_deadline(world) -> None:
 async def test_a_server_error_leaves_a_write_in_doubt(world, soon, status: int) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, status=status)
+    world.fault(world.known.writes_bill, status=status)
     with pytest.raises(OutcomeUnknown):
         await world.provider.create_bill(access, bill, "key-1", soon())
 
@@ -247,7 +306,7 @@ async def test_a_server_error_leaves_a_write_in_doubt(world, soon, status: int) 
 async def test_an_answer_that_cannot_be_read_leaves_a_write_in_doubt(world, soon) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, body='{"Invoices": [{')
+    world.fault(world.known.writes_bill, body='{"Invoices": [{')
     with pytest.raises(OutcomeUnknown, match="malformed"):
         await world.provider.create_bill(access, bill, "key-1", soon())
     assert await world.provider.find_bill(access, bill) is not None
@@ -256,7 +315,7 @@ async def test_an_answer_that_cannot_be_read_leaves_a_write_in_doubt(world, soon
 async def test_a_throttled_call_obeys_the_provider(world, soon) -> None:
     access = await world.access()
     bill = await world.a_bill(access)
-    world.fault(world.bill_path, status=429, retry_after=7)
+    world.fault(world.known.writes_bill, status=429, retry_after=7)
     with pytest.raises(Throttled) as limit:
         await world.provider.create_bill(access, bill, "key-1", soon())
     assert limit.value.retry_after == timedelta(seconds=7)
@@ -327,7 +386,7 @@ async def test_a_file_is_attached_once_however_often_it_is_asked_for(world, soon
 async def test_a_file_whose_answer_was_lost_is_attached_once(world, soon) -> None:
     access = await world.access()
     published = await world.provider.create_bill(access, await world.a_bill(access), "key-1", soon())
-    world.fault(world.file_path, cut="after")
+    world.fault(world.known.writes_file, cut="after")
     with pytest.raises(OutcomeUnknown):
         await world.provider.attach(access, published, PDF)
     await world.provider.attach(access, published, PDF)
@@ -354,12 +413,7 @@ async def test_a_supplier_is_created_once_however_often_it_is_asked_for(world) -
 
 async def test_a_supplier_whose_answer_was_lost_is_found(world) -> None:
     access = await world.access()
-    world.practice.fault(
-        provider=world.provider.name,
-        method="POST" if world.provider.name == "quickbooks" else "PUT",
-        path_regex="/(Contacts|vendor)$",
-        action={"cut": "after"},
-    )
+    world.fault(world.known.writes_supplier, cut="after")
     with pytest.raises(OutcomeUnknown):
         await world.provider.ensure_supplier(access, "Brand New Paper Ltd", "key-1")
     first = await world.provider.ensure_supplier(access, "Brand New Paper Ltd", "key-1")

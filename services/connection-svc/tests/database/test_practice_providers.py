@@ -1,4 +1,4 @@
-"""The whole way with the real adapters, against practice Xero and QuickBooks Online.
+"""The whole way with the real adapters, against every practice provider.
 
 What it cannot catch: a redirect address that the provider does not know (the practice providers know one of their own).
 """
@@ -22,17 +22,9 @@ from connection_svc.store import grants
 from connection_svc.work.token_keeper import TokenKeeper
 from connection_svc.work.watch_consents import watch_consents
 from providers import ProviderSettings, build
-from simulator.testing import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    REALM,
-    REDIRECT_URI,
-    XERO_ORGANISATION,
-    Practice,
-    served,
-)
+from providers.interface import Revocation
+from simulator.testing import KNOWN, REDIRECT_URI, Practice, served
 
-CLIENT = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 YEAR = timedelta(days=365)
 
 
@@ -47,7 +39,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
         yield practice
 
 
-@pytest.fixture(params=["xero", "quickbooks"])
+@pytest.fixture(params=list(KNOWN))
 def provider(request: pytest.FixtureRequest, running: Practice) -> str:
     running.move(0)
     running.post("/sim/reset").raise_for_status()
@@ -62,26 +54,7 @@ def clock() -> FrozenClock:
 
 @pytest.fixture
 async def parts(parts: Parts, running: Practice, clock: FrozenClock, provider: str) -> AsyncIterator[Parts]:
-    xero, quickbooks = f"{running.url}/xero", f"{running.url}/quickbooks"
-    settings = ProviderSettings.model_validate(
-        {
-            "xero": {
-                "authorize_url": f"{xero}/authorize",
-                "token_url": f"{xero}/connect/token",
-                "revoke_url": f"{xero}/connect/revocation",
-                "connections_url": f"{xero}/connections",
-                "api_url": f"{xero}/api.xro/2.0",
-                **CLIENT,
-            },
-            "quickbooks": {
-                "authorize_url": f"{quickbooks}/authorize",
-                "token_url": f"{quickbooks}/oauth2/v1/tokens/bearer",
-                "revoke_url": f"{quickbooks}/v2/oauth2/tokens/revoke",
-                "api_url": f"{quickbooks}/v3",
-                **CLIENT,
-            },
-        }
-    )
+    settings = ProviderSettings.model_validate(running.settings())
     async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
         known = build(settings, http)
         yield replace(
@@ -104,7 +77,7 @@ class Journey:
 
     @property
     def organisation(self) -> str:
-        return XERO_ORGANISATION if self.provider == "xero" else REALM
+        return KNOWN[self.provider].organisation
 
     def pass_time(self, by: timedelta) -> None:
         self.clock.advance(by)
@@ -170,7 +143,7 @@ async def test_a_token_is_refreshed_before_its_end(journey: Journey, parts: Part
     second = await parts.tokens.access(BUSINESS, connection_id, asked_by=DetectedBy.SYNC)
 
     assert second.access_token != first.access_token
-    assert second.expires_at > journey.clock.now() + timedelta(minutes=20)
+    assert second.expires_at > journey.clock.now() + parts.providers[journey.provider].facts.access_margin
     async with database.acquire() as tx:
         assert (await grants.find(tx, VAULT, BUSINESS, connection_id)).version == 2
 
@@ -202,12 +175,15 @@ async def test_a_healthy_connection_survives_a_mistaken_report(journey: Journey,
     assert answer.access_token != token.access_token
 
 
-async def test_leaving_gives_the_access_back(journey: Journey, parts: Parts, database: Database) -> None:
+async def test_leaving_gives_the_access_back_where_the_provider_takes_it(
+    journey: Journey, parts: Parts, database: Database
+) -> None:
     connection_id = (await journey.make())["connection_id"]
     await journey.call("POST", f"/api/v1/connections/{connection_id}/disconnect", {"keep_lists": True})
 
     async with database.acquire() as tx:
-        assert dict(await said(tx))["connection.disconnected"]["revoked_at_provider"] is True
+        is_revoked = dict(await said(tx))["connection.disconnected"]["revoked_at_provider"]
+    assert is_revoked == (parts.providers[journey.provider].facts.revocation is not Revocation.NOT_OFFERED)
 
 
 def fingerprint(access_token: str) -> str:

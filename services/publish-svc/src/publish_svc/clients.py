@@ -1,6 +1,7 @@
 """Asking connection-svc, the only one who has tokens, whether we may call a provider, and with what."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -56,18 +57,24 @@ class AccessTokens(Protocol):
 
 
 class ConnectionService:
-    """`AccessTokens` over HTTP. A token is kept until less than `margin` of it is left."""
+    """`AccessTokens` over HTTP. A token is kept until less of it is left than its provider's margin."""
 
     def __init__(
-        self, http: httpx2.AsyncClient, url: str, signer: ServiceSigner, *, clock: Clock, margin: timedelta
+        self,
+        http: httpx2.AsyncClient,
+        url: str,
+        signer: ServiceSigner,
+        *,
+        clock: Clock,
+        margins: Mapping[str, timedelta],
     ) -> None:
         self._http, self._url, self._signer = http, url.rstrip("/"), signer
-        self._clock, self._margin = clock, margin
+        self._clock, self._margins = clock, margins
         self._kept: dict[str, Usable] = {}
 
     async def get(self, connection_id: str, business_id: str) -> TokenAnswer:
         kept = self._kept.get(connection_id)
-        if kept is not None and self._clock.now() + self._margin < kept.expires_at:
+        if kept is not None and self._clock.now() + self._margins[kept.provider] < kept.expires_at:
             return kept
         return await self._ask(connection_id, business_id, "access-token", {"class": "publish"})
 

@@ -73,10 +73,10 @@ async def migrate(settings: Settings) -> None:
 def _tools(settings: Settings, database: Database, http: httpx2.AsyncClient, now: Clock) -> Tools:
     adapters = providers.build(settings.providers, http)
     signer = ServiceSigner(SERVICE, settings.identity.service_key.get_secret_value())
-    margin = max(adapter.facts.access_margin for adapter in adapters.values())
+    margins = {name: adapter.facts.access_margin for name, adapter in adapters.items()}
     return Tools(
         database=database,
-        tokens=ConnectionService(http, settings.services.connection, signer, clock=now, margin=margin),
+        tokens=ConnectionService(http, settings.services.connection, signer, clock=now, margins=margins),
         documents=HttpDocuments(
             http,
             allowed_origins=settings.documents.allowed_origins,

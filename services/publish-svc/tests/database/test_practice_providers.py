@@ -15,17 +15,7 @@ from providers.models import Access, ListName
 from publish_svc.clients import NotUsable
 from publish_svc.domain.items import BillContent, Line
 from publish_svc.work.tools import Tools
-from simulator.testing import (
-    CHALLENGE,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    REALM,
-    REDIRECT_URI,
-    VERIFIER,
-    XERO_ORGANISATION,
-    Practice,
-    served,
-)
+from simulator.testing import CHALLENGE, KNOWN, REDIRECT_URI, VERIFIER, Known, Practice, Target, served
 
 LOST = {"cut": "after"}
 
@@ -38,11 +28,11 @@ class Practised:
     practice: Practice
     access: Access
     bill: BillContent
-    bill_path: str
-    file_path: str
+    known: Known
 
-    def fault(self, path: str, **action: object) -> None:
-        self.practice.fault(provider=self.provider.name, path_regex=path, action=action)
+    def fault(self, target: Target, **action: object) -> None:
+        rule = {"method": target.method, "path_regex": target.path_regex, "action": action}
+        self.practice.fault(provider=self.provider.name, **rule)
 
     def worker(self, world: World) -> Tools:
         world.tokens.answer = a_token(
@@ -53,41 +43,16 @@ class Practised:
         return replace(world.worker(), providers={self.provider.name: self.provider}, monotonic=time.monotonic)
 
 
-@pytest.fixture(params=["xero", "quickbooks"])
+@pytest.fixture(params=list(KNOWN))
 async def practised(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Practised]:
-    organisation = XERO_ORGANISATION if request.param == "xero" else REALM
+    known = KNOWN[request.param]
     with served(tmp_path_factory.mktemp("publish"), limits_factor=20) as practice:
         async with httpx2.AsyncClient(timeout=5, trust_env=False) as http:
-            provider = build(settings_of(practice), http)[request.param]
-            access = Access(await token_of(provider, practice, organisation), organisation)
-            paths = ("/Invoices$", "/Attachments/") if request.param == "xero" else ("/bill$", "/upload$")
-            yield Practised(provider, practice, access, await coded(provider, access), *paths)
-
-
-def settings_of(practice: Practice) -> ProviderSettings:
-    client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    xero, quickbooks = f"{practice.url}/xero", f"{practice.url}/quickbooks"
-    return ProviderSettings.model_validate(
-        {
-            "xero": client
-            | {
-                "authorize_url": f"{xero}/authorize",
-                "token_url": f"{xero}/connect/token",
-                "revoke_url": f"{xero}/connect/revocation",
-                "connections_url": f"{xero}/connections",
-                "api_url": f"{xero}/api.xro/2.0",
-            },
-            "quickbooks": client
-            | {
-                "authorize_url": f"{quickbooks}/authorize",
-                "token_url": f"{quickbooks}/oauth2/v1/tokens/bearer",
-                "revoke_url": f"{quickbooks}/v2/oauth2/tokens/revoke",
-                "api_url": f"{quickbooks}/v3",
-            },
-        }
-    )
+            provider = build(ProviderSettings.model_validate(practice.settings()), http)[request.param]
+            access = Access(await token_of(provider, practice, known.organisation), known.organisation)
+            yield Practised(provider, practice, access, await coded(provider, access), known)
 
 
 async def token_of(provider: Provider, practice: Practice, organisation: str) -> str:
@@ -99,7 +64,7 @@ async def token_of(provider: Provider, practice: Practice, organisation: str) ->
 
 async def coded(provider: Provider, access: Access) -> BillContent:
     accounts = (await provider.read_list(access, ListName.ACCOUNTS, None)).entries
-    account = next(one for one in accounts if one.active and (one.type or "").casefold() == "expense")
+    account = next(one for one in accounts if one.active and "expense" in (one.type or "").casefold())
     lines = tuple(Line(line.description, line.amount, account.external_id, None) for line in BILL.lines)
     return replace(BILL, supplier_id=None, supplier_name="Nobody Yet Ltd", lines=lines)
 
@@ -110,9 +75,9 @@ async def test_lost_answers_pauses_and_refusals_end_with_each_document_once_in_o
     items = [a_queued_item(bill=replace(practised.bill, number=f"INV-{number}")) for number in range(1, 5)]
     await world.store(a_connection(provider=practised.provider.name), *items)
     tools = practised.worker(world)
-    practised.fault(practised.bill_path, **LOST)
-    practised.fault(practised.file_path, **LOST)
-    practised.fault(practised.file_path, status=429, retry_after=7)
+    practised.fault(practised.known.writes_bill, **LOST)
+    practised.fault(practised.known.writes_file, **LOST)
+    practised.fault(practised.known.writes_file, status=429, retry_after=7)
 
     for _ in range(8):
         await world.run(tools)

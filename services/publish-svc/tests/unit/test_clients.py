@@ -25,6 +25,9 @@ USABLE = {
 }
 
 
+MARGINS = {"xero": timedelta(minutes=5), "sage": timedelta(minutes=1)}
+
+
 class ConnectionSvc:
     def __init__(self, *answers: Any) -> None:
         self.answers, self.calls, self.clock = list(answers), list[httpx2.Request](), FrozenClock(NOON)
@@ -38,7 +41,7 @@ class ConnectionSvc:
 
     def client(self) -> ConnectionService:
         http = httpx2.AsyncClient(transport=httpx2.MockTransport(self.handle))
-        return ConnectionService(http, "http://connections/", SIGNER, clock=self.clock, margin=timedelta(minutes=5))
+        return ConnectionService(http, "http://connections/", SIGNER, clock=self.clock, margins=MARGINS)
 
 
 async def test_a_usable_token_is_asked_for_as_ourselves_and_kept() -> None:
@@ -62,6 +65,20 @@ async def test_a_token_that_is_nearly_over_is_asked_for_anew() -> None:
     connections.clock.advance(timedelta(minutes=25))
 
     assert await client.get("con_1", "biz_demo") == a_token(access_token="token-2")
+
+
+async def test_how_much_must_be_left_is_a_matter_of_the_provider() -> None:
+    short_lived = USABLE | {"provider": "sage", "expires_at": "2026-11-02T12:05:00Z"}
+    connections = ConnectionSvc(short_lived, short_lived)
+    client = connections.client()
+    await client.get("con_1", "biz_demo")
+
+    connections.clock.advance(timedelta(minutes=3))
+    await client.get("con_1", "biz_demo")
+    assert len(connections.calls) == 1
+    connections.clock.advance(timedelta(minutes=1))
+    await client.get("con_1", "biz_demo")
+    assert len(connections.calls) == 2
 
 
 async def test_a_rejected_token_is_reported_by_its_fingerprint_and_forgotten() -> None:

@@ -8,7 +8,7 @@ class ChartAccount:
     code: str
     name: str
     type: str
-    """In Xero's words; the QuickBooks company translates them."""
+    """In Xero's words; the seeds of the others translate them."""
     tax: str
     """Xero's tax type code."""
 

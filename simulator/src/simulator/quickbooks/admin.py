@@ -63,11 +63,7 @@ def _withdraw(tx: Tx, organisation_id: str, clocks: Clocks) -> int:
 
 
 def _grants_for(tx: Tx, organisation_id: str) -> list[str]:
-    rows = tx.execute(
-        "SELECT id FROM grants WHERE provider = ? AND organisation = ? AND ended_at IS NULL",
-        (PROVIDER, organisation_id),
-    )
-    return [row["id"] for row in rows]
+    return grants.of_organisation(tx, PROVIDER, organisation_id)
 
 
 BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for)

@@ -11,7 +11,6 @@ from simulator.quickbooks.formats import (
     HOME_CURRENCY,
     Problem,
     business_problem,
-    cents,
     invalid_reference,
     invalid_value,
     missing,
@@ -23,6 +22,7 @@ from simulator.quickbooks.formats import (
 from simulator.quickbooks.gateway import place_of
 from simulator.records import Record, all_of, find, find_by_key
 from simulator.state import Tx
+from simulator.values import cents
 
 KIND = "Bill"
 LONGEST_NUMBER = 21

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from simulator.clock import to_ms
 from simulator.encoding import Json
 from simulator.journal import Effect
 from simulator.records import Record
+from simulator.values import amount_in
 
 PROVIDER = "quickbooks"
 HOME_CURRENCY = {"value": "GBP", "name": "British Pound Sterling"}
@@ -116,12 +117,10 @@ def traced(answered: Answer) -> Answer:
 
 
 def read_amount(call: Call, value: Any, element: str) -> Decimal:
-    try:
-        if isinstance(value, (int, Decimal, str)) and not isinstance(value, bool):
-            return Decimal(value)
-    except InvalidOperation:
-        pass
-    raise refuse(call, invalid_value(element))
+    amount = amount_in(value)
+    if amount is None:
+        raise refuse(call, invalid_value(element))
+    return amount
 
 
 def invalid_value(element: str) -> Problem:
@@ -160,7 +159,3 @@ def stale(element: str) -> Problem:
 def unsupported(detail: str, *, status: int = 400) -> Problem:
     """Status 200 is no mistake: live QuickBooks was seen to answer so when a bill was to be voided."""
     return Problem("500", "Unsupported Operation", detail, status=status)
-
-
-def cents(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

@@ -19,7 +19,7 @@ REQUEST_ID_LIFETIME = timedelta(hours=24)
 REQUEST_ID_LENGTH = 50
 
 
-def organisation_of(request: Request) -> str | None:
+def organisation_of(request: Request, _tx: Tx) -> str | None:
     realm = request.path_params.get("realm")
     return str(realm) if realm else None
 

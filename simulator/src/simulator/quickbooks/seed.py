@@ -53,7 +53,7 @@ DEPARTMENTS = ("Leeds", "Bristol", "Norwich")
 TERMS = (("Due on receipt", 0), ("Net 15", 15), ("Net 30", 30), ("Net 60", 60))
 
 
-def seed(tx: Tx, *, at: datetime) -> None:
+def seed(tx: Tx, at: datetime) -> None:
     """The expected company allows a bill number twice; the other one warns, which refuses it (6140)."""
     organisations.add(tx, PROVIDER, EXPECTED, 1)
     organisations.add(tx, PROVIDER, OTHER, 2)

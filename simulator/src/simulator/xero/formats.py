@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 from xml.sax.saxutils import escape
@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from simulator.calls import Answer, Call, Refusal, json_answer
 from simulator.encoding import Json
 from simulator.journal import Effect
+from simulator.values import amount_in
 
 PROVIDER = "xero"
 _MS_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
@@ -44,16 +45,10 @@ def read_date(value: Any, path: str) -> date:
 
 
 def read_amount(value: Any, path: str) -> Decimal:
-    try:
-        if isinstance(value, (int, Decimal, str)) and not isinstance(value, bool):
-            return Decimal(value)
-    except InvalidOperation:
-        pass
-    raise malformed(f"Could not convert value to decimal. Path '{path}'.")
-
-
-def cents(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    amount = amount_in(value)
+    if amount is None:
+        raise malformed(f"Could not convert value to decimal. Path '{path}'.")
+    return amount
 
 
 def envelope(call: Call, plural: str, elements: list[Json], pagination: Json | None = None) -> Json:

@@ -19,7 +19,7 @@ KEY_LIFETIME = timedelta(minutes=6)
 KEY_LENGTH = 128
 
 
-def organisation_of(request: Request) -> str | None:
+def organisation_of(request: Request, _tx: Tx) -> str | None:
     return request.headers.get("xero-tenant-id")
 
 

@@ -11,10 +11,11 @@ from simulator.encoding import Json
 from simulator.journal import Effect
 from simulator.records import NewRecord, Place, Record, add, all_of, change, find, find_by_key
 from simulator.state import Tx
+from simulator.values import cents
 from simulator.xero import contacts
 from simulator.xero.elements import Judged, one_of, write
 from simulator.xero.filters import listed, modified_since, ordered, page_of, shown, where
-from simulator.xero.formats import answer, cents, date_string, ms_date, not_found, read_amount, read_date
+from simulator.xero.formats import answer, date_string, ms_date, not_found, read_amount, read_date
 from simulator.xero.gateway import place_of
 from simulator.xero.lists import may_apply
 

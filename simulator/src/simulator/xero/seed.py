@@ -23,7 +23,7 @@ TRACKING = {
 ITEMS = (("CONS-H", "Consulting hour", 95), ("DELIV", "Delivery", 12), ("PART-100", "Spare part 100", 48))
 
 
-def seed(tx: Tx, *, at: datetime) -> None:
+def seed(tx: Tx, at: datetime) -> None:
     organisations.add(tx, PROVIDER, EXPECTED, 1)
     organisations.add(tx, PROVIDER, OTHER, 2)
     _fill(tx, EXPECTED, full_chart(), practice_contacts("demo trading", 320, 200), at)

@@ -18,6 +18,7 @@ from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import connections, grants, history
 from connection_svc.store.sealing import Undecipherable
 from providers.errors import ProviderError
+from providers.interface import Revocation
 
 REVOKE_SECONDS = 10.0
 
@@ -60,7 +61,10 @@ def router(parts: Parts) -> APIRouter:
 
 
 async def _revoke(parts: Parts, connection: Connection) -> bool:
-    """Give our access back at the provider; False when there was none or it was not to be reached."""
+    """Give our access back; False when there was none, the provider takes none back or was not to be reached."""
+    provider = parts.providers[connection.provider]
+    if provider.facts.revocation is Revocation.NOT_OFFERED:
+        return False
     try:
         async with parts.database.acquire() as tx:
             grant = await grants.find(tx, parts.vault, connection.business_id, connection.id)
@@ -68,7 +72,7 @@ async def _revoke(parts: Parts, connection: Connection) -> bool:
             return False
         async with asyncio.timeout(REVOKE_SECONDS):
             asked = incoming.grant_of_login(grant.tokens, connection.organisation)
-            await parts.providers[connection.provider].revoke(asked)
+            await provider.revoke(asked)
     except (ProviderError, TimeoutError, Undecipherable) as trouble:
         _log.warning("connection.not_revoked", connection_id=connection.id, error=str(trouble))
         return False

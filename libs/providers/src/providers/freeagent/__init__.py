@@ -1,0 +1,1 @@
+"""FreeAgent: OAuth 2.0 and the API v2."""
