@@ -35,8 +35,7 @@ _PICTURES: Final = {
     "publish-svc": "SELECT id, lifecycle, generation FROM connections",
     "notifier-svc": "SELECT connection_id AS id, lifecycle, generation FROM connections",
 }
-_ENTRIES_READ = "SELECT connection_id, list, external_id, list_version FROM entries"
-_ENTRIES_KNOWN = "SELECT connection_id, list, external_id, list_version FROM entries WHERE NOT gone"
+_ENTRIES = "SELECT connection_id, list, external_id, list_version FROM entries WHERE NOT gone"
 _NOTICES = """SELECT connection_id, generation, recipient, channel FROM notices
     WHERE stage = 'expired' AND state = 'sent'"""
 _TO_DO: Final = {
@@ -95,7 +94,7 @@ class Databases:
         """Rows in which a service knows something else of a connection, or of a list, than its owner."""
         owned = set(await self.rows("connection-svc", _OWNED))
         differing = set().union(*[owned ^ set(await self.rows(*picture)) for picture in _PICTURES.items()])
-        read, known = await self.rows("sync-svc", _ENTRIES_READ), await self.rows("list-svc", _ENTRIES_KNOWN)
+        read, known = await self.rows("sync-svc", _ENTRIES), await self.rows("list-svc", _ENTRIES)
         return differing | (set(read) ^ set(known))
 
 

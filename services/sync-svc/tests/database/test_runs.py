@@ -351,6 +351,27 @@ async def test_every_entry_can_be_said_again_with_its_next_number(worker: Worker
     assert [one["external_id"] for one in await worker.said(ENTRY)] == ["200", "429", "s-1"]
 
 
+async def test_an_entry_that_is_gone_is_said_again_as_gone_and_can_come_back(
+    worker: Worker, provider: PracticeProvider, clock: FrozenClock
+) -> None:
+    await worker.synced()
+    provider.accounts = [an_entry("429")]
+    await worker.comes_due()
+    await worker.runner().step()
+    await republish_state(worker.database, clock)
+    async with worker.database.acquire() as tx:
+        gone = await tx.fetch("SELECT payload FROM outbox WHERE aggregateid = 'con_1/accounts/200' ORDER BY id")
+        await tx.execute("DELETE FROM outbox")
+    assert [row["payload"] for row in gone] == [None, None]
+
+    provider.accounts = [an_entry("200"), an_entry("429")]
+    await worker.comes_due()
+    await worker.runner().step()
+    assert [one["external_id"] for one in await worker.said(ENTRY)] == ["200"]
+    [completed] = await worker.said(COMPLETED)
+    assert completed["lists"]["accounts"]["total"] == 2
+
+
 async def test_a_list_that_was_said_again_is_still_known(worker: Worker, clock: FrozenClock) -> None:
     await worker.synced()
     await republish_state(worker.database, clock)

@@ -14,12 +14,13 @@ _SAVE_STATE = """INSERT INTO lists AS known (connection_id, list, business_id, v
     ON CONFLICT (connection_id, list) DO UPDATE SET version = excluded.version, total = excluded.total,
         generation = excluded.generation, read_at = excluded.read_at, read_in_full_at = excluded.read_in_full_at"""
 _FINGERPRINTS = """SELECT external_id, fingerprint FROM entries
-    WHERE business_id = $1 AND connection_id = $2 AND list = $3"""
+    WHERE business_id = $1 AND connection_id = $2 AND list = $3 AND NOT gone"""
 _SAVE = """INSERT INTO entries (connection_id, list, business_id, list_version, external_id, fingerprint, content)
     SELECT $1, $2, $3, $4, * FROM unnest($5::text[], $6::bytea[], $7::jsonb[])
     ON CONFLICT (connection_id, list, external_id) DO UPDATE
-        SET list_version = excluded.list_version, fingerprint = excluded.fingerprint, content = excluded.content"""
-_REMOVE = """DELETE FROM entries
+        SET list_version = excluded.list_version, fingerprint = excluded.fingerprint, content = excluded.content,
+            gone = false"""
+_REMOVE = """UPDATE entries SET gone = true
     WHERE business_id = $1 AND connection_id = $2 AND list = $3 AND external_id = ANY($4::text[])"""
 _PAGE = """SELECT * FROM entries WHERE (connection_id, list, external_id) > ($1, $2, $3)
     ORDER BY connection_id, list, external_id LIMIT $4 FOR UPDATE"""
@@ -27,11 +28,12 @@ _PAGE = """SELECT * FROM entries WHERE (connection_id, list, external_id) > ($1,
 
 @dataclass(frozen=True)
 class Stored:
-    """An entry as it was last said."""
+    """An entry as it was last said; its last content, if that was that it is gone."""
 
     place: Place
     list_version: int
     content: Content
+    gone: bool
 
 
 async def states(tx: Tx, business_id: str, connection_id: str) -> dict[str, ListState]:
@@ -75,13 +77,14 @@ async def apply(tx: Tx, place: Place, changes: Changes, *, list_version: int) ->
 
 
 async def page_after(tx: Tx, last: Stored | None, *, limit: int) -> list[Stored]:
-    """The entries of all businesses in order, some at a time; none of them changes until `tx` ends."""
+    """The entries of all businesses, gone ones too, in order; none of them changes until `tx` ends."""
     after = (last.place.connection_id, last.place.list, last.content.external_id) if last else ("", "", "")
     return [
         Stored(
             Place(row["business_id"], row["connection_id"], row["list"]),
             row["list_version"],
             Content.from_json(row["content"]),
+            row["gone"],
         )
         for row in await tx.fetch(_PAGE, *after, limit)
     ]

@@ -15,7 +15,7 @@ AT_ONCE = 500
 
 
 async def republish_state(database: Database, clock: Clock) -> int:
-    """How many entries were said. Tombstones are not repeated: what is gone here was said to be."""
+    """How many entries were said; those that are gone as gone."""
     count, last = 0, None
     while True:
         async with database.transaction() as tx:
@@ -41,4 +41,6 @@ def weekly(database: Database, clock: Clock, *, holder: str) -> Loop:
 
 
 def _said(stored: Stored, clock: Clock) -> Outgoing:
+    if stored.gone:
+        return outgoing.list_entry_gone(stored.place, stored.content.external_id, at=clock.now())
     return outgoing.list_entry(stored.place, stored.content, list_version=stored.list_version, at=clock.now())
