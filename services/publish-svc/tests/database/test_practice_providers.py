@@ -18,6 +18,7 @@ from publish_svc.work.tools import Tools
 from simulator.testing import CHALLENGE, KNOWN, REDIRECT_URI, VERIFIER, Known, Practice, Target, served
 
 LOST = {"cut": "after"}
+SAGES_TOKENS_LIVE_ON = timedelta(minutes=5)
 
 
 @dataclass
@@ -40,7 +41,12 @@ class Practised:
             organisation_id=self.access.organisation_id,
             provider=self.provider.name,
         )
-        return replace(world.worker(), providers={self.provider.name: self.provider}, monotonic=time.monotonic)
+        return replace(
+            world.worker(),
+            providers={self.provider.name: self.provider},
+            monotonic=time.monotonic,
+            lease_time=timedelta(seconds=30),  # looking for a supplier at FreeAgent reads all of them
+        )
 
 
 @pytest.fixture(params=list(KNOWN))
@@ -112,6 +118,7 @@ async def test_an_organisation_that_withdrew_our_access_is_reported_and_its_item
     await world.store(a_connection(provider=practised.provider.name), item)
     tools = practised.worker(world)
     practised.practice.withdraw(practised.provider.name, practised.access.organisation_id)
+    practised.practice.move(SAGES_TOKENS_LIVE_ON.total_seconds())
     world.tokens.answer_to_report = NotUsable("organisation_withdrawn")
 
     await world.run(tools)
