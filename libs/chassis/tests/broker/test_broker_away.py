@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +16,14 @@ from build_chassis import NOON, Diary, ThingHappened, a_thing, eventually, every
 from chassis import outbox
 from chassis.consume import Consumer, knows, tail
 from chassis.database import Database
+from chassis.kafka import Sender
 from chassis.relay import Relay
 from chassis.testing import FrozenClock
 from devstack.home import Home
 from devstack.kafka import Installation, Kafka
 from devstack.ports import free_port
 from devstack.processes import Processes, wait_until
-from relink_contracts.envelope import parse, read
+from relink_contracts.envelope import RecordToSend, parse, read
 
 
 @dataclass
@@ -142,3 +145,24 @@ async def test_a_tail_waits_for_a_broker_that_is_away_and_hears_what_is_said_whe
         await task
 
     assert while_away < 50, f"{while_away} attempts in 15 s, where aiokafka left alone makes hundreds or thousands"
+
+
+async def test_a_broker_that_freezes_in_the_middle_of_a_send_costs_a_producer_and_not_the_process(
+    broker: Broker,
+) -> None:
+    address = broker.kafka.address
+    topic = await make_topic(address, "frozen")
+    sender, record = Sender(address), RecordToSend(topic, b"thing_1", b"{}", [])
+    assert await sender.send([record]) == [None]
+    kafka = broker.processes.running("kafka")
+    assert kafka is not None
+
+    os.kill(kafka.pid, signal.SIGSTOP)
+    try:
+        [outcome] = await sender.send([record])
+    finally:
+        os.kill(kafka.pid, signal.SIGCONT)
+
+    assert isinstance(outcome, TimeoutError)
+    assert await sender.send([record]) == [None]
+    await sender.close()
