@@ -165,7 +165,7 @@ def effects(topics: Topics) -> Finding:
         match event.data:
             case ItemPublished(item_id=item):
                 once["published", item].add(event.id)
-            case SyncCompleted(sync_id=sync) | SyncFailed(sync_id=sync):
+            case SyncCompleted(sync_id=sync) | SyncFailed(sync_id=sync, retry_at=None):
                 once["read", sync].add(event.id)
             case ConnectionExpired(connection_id=connection, generation=generation):
                 once["expired", connection, generation].add(event.id)
