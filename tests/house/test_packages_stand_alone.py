@@ -61,8 +61,10 @@ def test_a_service_imports_its_main_with_nothing_but_what_it_declares(
     )
 
     program = (
-        f"import {service}_svc.main; from chassis.migrations import directory_of; "
-        f"assert any(directory_of('{service}_svc').iterdir())"
+        f"import pkgutil; from importlib import import_module; from {service}_svc import main; "
+        "names = [each.name for each in pkgutil.iter_modules(main.__path__, main.__name__ + '.')]; "
+        "assert {import_module(name).run for name in names}; "
+        f"from chassis.migrations import directory_of; assert any(directory_of('{service}_svc').iterdir())"
     )
     outside = {"capture_output": True, "text": True, "cwd": tmp_path, "env": {"PATH": os.environ["PATH"]}}
     imported = subprocess.run([python, "-c", program], check=False, **outside)

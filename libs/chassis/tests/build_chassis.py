@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from confluent_kafka import Producer as ConfluentProducer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic as TopicSpecification
-from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from joserfc.jwk import OKPKey
+from starlette.applications import Starlette
 
 from chassis.database import Database
 from chassis.service_tokens import Gate, ServiceSigner
@@ -210,5 +210,5 @@ class People:
         return {"Authorization": f"Bearer {token}", **{name.replace("_", "-"): value for name, value in more.items()}}
 
 
-def client(app: FastAPI) -> AsyncClient:
+def client(app: Starlette) -> AsyncClient:
     return AsyncClient(transport=ASGITransport(app), base_url="http://stub")

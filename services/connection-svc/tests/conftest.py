@@ -18,7 +18,7 @@ from build_connection_svc import BINDING, BUSINESS, NOON, VAULT, YEAR, FakeProvi
 
 from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
-from connection_svc.main import ROUTERS
+from connection_svc.main.api import ROUTERS
 from connection_svc.work.token_keeper import TokenKeeper
 
 PEOPLE = ("admin", "member", "accountant", "publisher", "service")

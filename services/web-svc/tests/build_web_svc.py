@@ -23,7 +23,7 @@ from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
 from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Membership, Memberships
 from web_svc.live import Live
-from web_svc.main import build_app
+from web_svc.main.api import build_app
 from web_svc.oidc import IdentityProvider
 from web_svc.store.sessions import Session, SignIn
 

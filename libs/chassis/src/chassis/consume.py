@@ -5,7 +5,6 @@ partition, up to the first record that is not settled. What happens when somethi
 """
 
 import asyncio
-import itertools
 import logging
 import time
 from collections import defaultdict
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -25,17 +24,15 @@ from chassis import failpoints, inbox, metrics
 from chassis.clock import Clock, happens_within
 from chassis.database import Database, Tx
 from chassis.failures import Batch, FailurePolicy, NotYetKnown, Settled
-from chassis.kafka import is_reachable
+from chassis.kafka import READING, end_for_good, is_reachable
 from chassis.observe import links_to
 from relink_contracts import envelope
-from relink_contracts.envelope import EventData, KafkaRecord, Received, Undecodable, UnknownType
+from relink_contracts.envelope import EventData, Received, Undecodable, UnknownType
 
-__all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts", "tail"]
+__all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts"]
 
 # Draining: longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
 _DRAIN_SECONDS, _SENT_BACK_SECONDS, _PROBE_SECONDS = 50, 5.0, 5.0
-# Fetching: above any record a topic takes. aiokafka steps over one that does not fit, with a line in the log.
-_READING: Final[dict[str, Any]] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": 4_000_000}
 _BATCHES: Final = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "ack_policy": AckPolicy.MANUAL}
 _MEMBER: Final = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 1_000, "rebalance_timeout_ms": 60_000}
 _log = structlog.get_logger(__name__)
@@ -43,8 +40,6 @@ _tracer = trace.get_tracer("chassis.consume")
 
 E = TypeVar("E", bound=EventData)
 Settle = Callable[[ConsumerRecord, Batch], Awaitable[Settled]]
-Hear = Callable[[Received[EventData]], Awaitable[None]]
-Decode = Callable[[KafkaRecord], Received[EventData]]
 
 
 @dataclass(frozen=True)
@@ -161,7 +156,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
         self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
-        settings = {"group_id": group_id, "listener": self} | _READING | _BATCHES | _MEMBER
+        settings = {"group_id": group_id, "listener": self} | READING | _BATCHES | _MEMBER
         self._subscriber: Any = self._broker.subscriber(*topics, **settings)
         self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)
 
@@ -188,7 +183,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._hurry.set()
         await self._broker.stop()
         if self._consumer is not None:  # its end was cut short
-            await _end(self._consumer)
+            await end_for_good(self._consumer)
 
     async def on_partitions_revoked(self, _revoked: Collection[TopicPartition]) -> None:
         # Nobody else gets a partition before our batch is settled and committed. The subscriber's own lock tells: it is
@@ -207,14 +202,14 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
     async def read_to_the_end(self, stopping: asyncio.Event) -> None:
         """Returns when the group, this process or another, has settled what stands in its topics now."""
         ends: dict[TopicPartition, int] | None = None
-        while ends is None or ends:
+        while ends != {}:
             try:
                 if ends is None:
                     ends = await self._ends()
                 ends = {each: end for each, end in ends.items() if not await self._has_read(each, end)}
             except KafkaError as error:
                 _log.warning("consumer.waiting", group=self.group_id, error=str(error))
-            if await happens_within(stopping, 0.1):
+            if ends != {} and await happens_within(stopping, 0.1):
                 return
         _log.info("consumer.states_read", group=self.group_id)
 
@@ -288,58 +283,3 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 async def _unread(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     """In place of FastStream's parser, which decodes headers: bytes that are no text would lose the whole batch."""
     return KafkaMessage(body=b"", raw_message=records, consumer=None)  # type: ignore[arg-type]
-
-
-async def tail(  # noqa: PLR0913 - one thing to say of each
-    kafka: str,
-    topics: Collection[str],
-    on_event: Hear,
-    *,
-    decode: Decode,
-    from_beginning_topics: Collection[str] = (),
-    caught_up: asyncio.Event,
-) -> None:
-    """Tell `on_event` everything said on `topics` from now on, until cancelled; a broker that is away is waited for.
-
-    Before that, `from_beginning_topics` are read from their start; `caught_up` is set when that is done. No group, no
-    inbox, no dead letters: what is said during a restart is missed, what cannot be read passed over.
-    """
-    positions: dict[TopicPartition, int] = {}
-    while True:
-        consumer = AIOKafkaConsumer(*topics, bootstrap_servers=kafka, **_READING)
-        try:
-            await consumer.start()
-            while {each.topic for each in consumer.assignment()} != set(topics):  # noqa: ASYNC110 - not told
-                await asyncio.sleep(0.05)
-            ends = await consumer.end_offsets(consumer.assignment())
-            first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
-            for partition, end in ends.items():
-                consumer.seek(partition, positions.get(partition, 0 if partition in first else end))
-            behind = list(first)
-            # Asked when nothing comes: aiokafka would take a whole core until a broker that is away is back.
-            while (found := await consumer.getmany(*behind, timeout_ms=1000)) or await is_reachable(kafka):
-                await _tell(found, decode, on_event)
-                positions = {each: await consumer.position(each) for each in ends}
-                if not (behind := [each for each, end in first.items() if positions[each] < end]):
-                    caught_up.set()
-        except KafkaError as error:
-            _log.warning("tail.waiting", error=str(error))
-        finally:
-            await _end(consumer)
-        await asyncio.sleep(1)
-
-
-async def _end(consumer: AIOKafkaConsumer) -> None:
-    """Stop it for good: while a broker is away, aiokafka's own stop cancels itself and leaves its client running."""
-    await asyncio.wait([asyncio.create_task(consumer.stop())])
-    await consumer._client.close()  # noqa: SLF001
-
-
-async def _tell(found: dict[TopicPartition, list[ConsumerRecord]], decode: Decode, on_event: Hear) -> None:
-    for record in itertools.chain.from_iterable(found.values()):
-        try:
-            event = decode(record)
-        except (Undecodable, UnknownType) as problem:
-            _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
-        else:
-            await on_event(event)

@@ -1,12 +1,11 @@
-"""A service's HTTP side: one app factory, problem details (RFC 9457), health, metrics, and who may do what."""
+"""A service's HTTP side: one app factory, problem details (RFC 9457), and who may do what."""
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Final
 from uuid import uuid4
 
-import prometheus_client
 import structlog
 from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import metrics
 from chassis.database import Database, is_outage
+from chassis.health import Checks, routes
 from chassis.idempotency import Idempotency
 from chassis.observe import traceparent
 from chassis.problems import Problem
@@ -36,19 +36,17 @@ def create_app(  # noqa: PLR0913 - what an app is made of
     title: str,
     *,
     version: str,
-    health: Mapping[str, Callable[[], Awaitable[bool]]],
+    health: Checks,
     routers: Iterable[APIRouter] = (),
     gate: Gate | None = None,
     database: Database | None = None,
 ) -> FastAPI:
-    """The app of an API, or with no routers the small health server of a worker.
+    """The app of an API, ready as `health` says.
 
-    Ready while every check in `health` says so and nobody told the process to stop. With `gate` and `database`, a POST
-    that carries an Idempotency-Key runs once (see idempotency.py).
+    With `gate` and `database`, a POST that carries an Idempotency-Key runs once (see idempotency.py).
     """
-    app = FastAPI(title=title, version=version)
-    app.state.draining = False
-    for router in (*routers, _health_routes(app, health)):
+    app = FastAPI(title=title, version=version, routes=routes(health))
+    for router in routers:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
@@ -72,26 +70,6 @@ def allow(gate: Gate, *roles: str) -> Callable[[str | None], Awaitable[Caller]]:
         return caller
 
     return allowed
-
-
-def _health_routes(app: FastAPI, checks: Mapping[str, Callable[[], Awaitable[bool]]]) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/health/live")
-    async def live() -> bool:
-        return True  # the event loop turns
-
-    @router.get("/health/ready")
-    async def ready() -> JSONResponse:
-        failing = [name for name, check in checks.items() if not await check()]
-        failing += ["draining"] if app.state.draining else []
-        return JSONResponse({"ready": not failing, "failing": failing}, 503 if failing else 200)
-
-    @router.get("/metrics")
-    async def show_metrics() -> Response:
-        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
-
-    return router
 
 
 class _Requests:

@@ -1,13 +1,13 @@
-"""Sending to Kafka so that a failure is known per record, and a broken producer is never used again."""
+"""Sending so that a failure is known per record and a broken producer never used again, and what readers share."""
 
 import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -15,6 +15,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from chassis import failpoints, metrics
 from relink_contracts.envelope import RecordToSend
 
+# Fetching: above any record a topic takes. aiokafka steps over one that does not fit, with a line in the log.
+READING: Final[dict[str, Any]] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": 4_000_000}
 _ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 10.0
 _BATCH_BYTES: Final = 500_000  # what any topic takes at once; a larger record travels alone
 
@@ -147,3 +149,9 @@ async def is_reachable(bootstrap_servers: str) -> bool:
             writer.close()
             return True
     return False
+
+
+async def end_for_good(consumer: AIOKafkaConsumer) -> None:
+    """Stop it for good: while a broker is away, aiokafka's own stop cancels itself and leaves its client running."""
+    await asyncio.wait([asyncio.create_task(consumer.stop())])
+    await consumer._client.close()  # noqa: SLF001

@@ -9,11 +9,6 @@ from typing import Any, Final
 
 import structlog
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 _SECRET_NAME: Final = re.compile(r"(?i)token|secret|password|authorization|cookie|credential|private|_key$|verifier")
 _SECRET_TEXT: Final = re.compile(
@@ -87,7 +82,13 @@ def scrub(text: str, limit: int = 500) -> str:
 
 def trace_to(service: str, otlp_endpoint: str | None) -> None:
     """Send spans to a collector, those of the database included. None: no spans are kept. Call once, in `main`."""
-    if otlp_endpoint is not None:
+    if otlp_endpoint is not None:  # and only then are 5 MB of modules worth loading
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.instrumentation.asyncpg import AsyncPGInstrumentor  # noqa: PLC0415
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
         provider = TracerProvider(resource=Resource.create({"service.name": service}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
         trace.set_tracer_provider(provider)

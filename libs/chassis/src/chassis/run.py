@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from chassis import metrics
 from chassis.clock import happens_within
@@ -27,7 +27,7 @@ class Job(Protocol):
 
 
 async def serve(
-    *jobs: Job | Coroutine[Any, Any, None], http: tuple[FastAPI, str, int] | None = None, drain_seconds: float = 15
+    *jobs: Job | Coroutine[Any, Any, None], http: tuple[Starlette, str, int] | None = None, drain_seconds: float = 15
 ) -> None:
     """Run until SIGTERM or SIGINT, then give everything `drain_seconds` to finish before it is cancelled.
 
@@ -65,7 +65,7 @@ async def serve(
         raise SystemExit(1)
 
 
-async def _serve_http(app: FastAPI, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
+async def _serve_http(app: Starlette, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
     config.timeout_graceful_shutdown = max(1, int(drain_seconds) - 2)
     server = uvicorn.Server(config)

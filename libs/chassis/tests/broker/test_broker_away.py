@@ -14,10 +14,11 @@ import pytest
 from build_chassis import NOON, Diary, ThingHappened, a_thing, eventually, everything_on, make_topic, on, produce, said
 
 from chassis import outbox
-from chassis.consume import Consumer, knows, tail
+from chassis.consume import Consumer, knows
 from chassis.database import Database
 from chassis.kafka import Sender
 from chassis.relay import Relay
+from chassis.tail import tail
 from chassis.testing import FrozenClock
 from devstack.home import Home
 from devstack.kafka import Installation, Kafka

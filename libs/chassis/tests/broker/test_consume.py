@@ -7,8 +7,9 @@ import pytest
 from build_chassis import Diary, a_thing, eventually, produce, said
 from prometheus_client import REGISTRY
 
-from chassis.consume import Consumer, knows, reacts, tail
+from chassis.consume import Consumer, knows, reacts
 from chassis.database import Tx
+from chassis.tail import tail
 from chassis.testing import FrozenClock
 from relink_contracts.envelope import Tombstone, parse, read
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from build_chassis import run, say
 
-from chassis.http import create_app
+from chassis import health
 from chassis.run import Loop, serve
 
 
@@ -33,7 +33,7 @@ async def tell() -> None:
 
 async def main(what: str, port: str) -> None:
     jobs = {"well": [Loop("idle", idle, every=timedelta(hours=1))], "deaf": [Deaf()], "crash": [crash()]}[what]
-    app = create_app("stub", version="1", health={})
+    app = health.create_app({})
     await serve(*jobs, tell(), http=(app, "127.0.0.1", int(port)), drain_seconds=2)
     say("ended")
 

@@ -58,8 +58,8 @@ def routes() -> APIRouter:
     return router
 
 
-def an_app(**health: Any) -> FastAPI:
-    return create_app("stub", version="1.2.3", health=health, routers=[routes()])
+def an_app() -> FastAPI:
+    return create_app("stub", version="1.2.3", health={}, routers=[routes()])
 
 
 async def get(path: str, app: FastAPI | None = None, **headers: str) -> Any:
@@ -148,28 +148,6 @@ async def test_without_a_token_it_is_401_and_says_how_to_come_back() -> None:
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
-
-
-async def yes() -> bool:
-    return True
-
-
-async def no() -> bool:
-    return False
-
-
-async def test_ready_says_which_check_fails() -> None:
-    assert (await get("/health/ready", an_app(database=yes))).json() == {"ready": True, "failing": []}
-    answer = await get("/health/ready", an_app(database=yes, consumer=no))
-    assert (answer.status_code, answer.json()) == (503, {"ready": False, "failing": ["consumer"]})
-
-
-async def test_a_draining_process_is_alive_and_not_ready() -> None:
-    app = an_app(database=yes)
-    app.state.draining = True
-
-    assert (await get("/health/live", app)).status_code == 200
-    assert (await get("/health/ready", app)).json()["failing"] == ["draining"]
 
 
 async def test_metrics_count_requests_by_route_template_and_never_by_path() -> None:

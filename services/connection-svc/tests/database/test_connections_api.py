@@ -23,7 +23,7 @@ from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.parts import Parts
 from connection_svc.domain.connection import Connection
-from connection_svc.main import ROUTERS
+from connection_svc.main.api import ROUTERS
 from connection_svc.store import attempts, cases
 from connection_svc.work.republish_state import republish_state
 from connection_svc.work.watch_consents import watch_consents

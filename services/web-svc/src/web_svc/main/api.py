@@ -1,4 +1,4 @@
-"""Builds web-svc by hand; the only reader of its settings."""
+"""`api`: serves the pages until SIGTERM."""
 
 import asyncio
 import logging
@@ -11,14 +11,13 @@ import httpx2
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from chassis import migrations
 from chassis.clock import SystemClock
-from chassis.consume import tail
 from chassis.database import Database
 from chassis.http import create_app
 from chassis.observe import configure_logging, trace_to
 from chassis.run import serve
 from chassis.service_tokens import ServiceSigner
+from chassis.tail import tail
 from relink_contracts import decode
 from web_svc.api import connections, events, inbox, links, problems, reconnect, signin
 from web_svc.api.browser import Browser
@@ -28,11 +27,11 @@ from web_svc.domain.health import ProvidersHealth
 from web_svc.domain.people import Memberships
 from web_svc.handlers import FROM_BEGINNING, HEARD, listener
 from web_svc.live import Live
+from web_svc.main import SERVICE
 from web_svc.oidc import IdentityProvider
 from web_svc.settings import Settings
 from web_svc.store.sessions import StoredSessions
 
-SERVICE = "web-svc"
 CALL_SECONDS = 10.0
 
 
@@ -45,7 +44,7 @@ def build_app(site: Site, health: Mapping[str, Callable[[], Awaitable[bool]]]) -
         routers=[each.router for each in (signin, inbox, reconnect, connections, links, events)],
     )
     app.state.site = site
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", StaticFiles(directory=Path(__file__).parents[1] / "static"))
     problems.install(app)
     app.add_middleware(Browser, is_secure=site.is_secure)
     return app
@@ -85,8 +84,7 @@ def build_site(settings: Settings, database: Database) -> Site:
     )
 
 
-async def api(settings: Settings) -> None:
-    """Serve the pages until told to stop."""
+async def run(settings: Settings) -> None:
     configure_logging(SERVICE, settings.process.log_level)
     # Its info lines hold whole addresses, and that of a reconnect link is a secret.
     logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -110,9 +108,3 @@ async def api(settings: Settings) -> None:
     health = {"database": database.ping, "memberships": knows_who_belongs_where}
     await serve(listening, site.live, http=(build_app(site, health), settings.http.host, settings.http.port))
     await database.close()
-
-
-async def migrate(settings: Settings) -> None:
-    """Bring the database to the newest version."""
-    configure_logging(SERVICE, settings.process.log_level)
-    await migrations.migrate(settings.database.direct.get_secret_value(), "web_svc")
