@@ -47,7 +47,7 @@ bench: setup ## run the benchmarks beside their peers and limits (B=relay for on
 	@$(RUN) -m bench $(B) $(if $(SMALL),--small)
 
 faults: setup ## break things on purpose, hours (F=relay-killed one cell, SEED=7 that seed, SEEDS=2 so many of the quick cells)
-	@$(RUN) -m pytest --tb=short -rA --show-capture=no \
+	@$(RUN) -m pytest --tb=short --show-capture=no \
 	  $(if $(F),tests/faults/test_$(subst -,_,$(F)).py,tests/faults $(if $(SEEDS),-m quick)) \
 	  $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--seeds 20 --keep-results))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from faultlib.ground import Ground, lay, make_template, take_up
 from faultlib.servers import Servers
 
 
+RESULTS = pytest.StashKey[dict[str, list[dict[str, Any]]]]()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1, help="fault cells: run seeds 1 to N")
     parser.addoption("--seed", type=int, help="fault cells: run this seed alone")
@@ -22,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RESULTS] = defaultdict(list)
     config.addinivalue_line("markers", "quick: a cell of at most 20 s a seed, which CI runs")
 
 
@@ -29,6 +34,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         one, many = metafunc.config.getoption("--seed"), metafunc.config.getoption("--seeds")
         metafunc.parametrize("seed", [one] if one else range(1, many + 1), ids=lambda seed: f"seed={seed}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in record.table(config.stash[RESULTS]) if config.stash[RESULTS] else ():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +68,9 @@ def keep(seed: int, request: pytest.FixtureRequest) -> Callable[[dict[str, Any]]
     cell = request.path.stem.removeprefix("test_").replace("_", "-")
 
     def keep_line(result: dict[str, Any]) -> None:
-        print(f"{cell} seed {seed}: {result}")  # noqa: T201 - a line for the person who runs it
+        request.config.stash[RESULTS][cell].append(result)
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items())
+        request.config.get_terminal_writer().line(f"\n{cell}, seed {seed}: {told}")
         if request.config.getoption("--keep-results"):
             if seed == 1:
                 record.forget(cell)

@@ -23,7 +23,7 @@ async def test_whatever_connection_ends_whenever_nothing_is_lost_or_repeated(gro
     await asyncio.gather(
         ground.start("consumer", work=(0.0, 0.005)), ground.start("relay"), ground.start("relay", name="relay-2")
     )
-    producer = await ground.start("producer", rate=plan.choice([20, 40, 60]))
+    producer = await ground.start("producer", rate=plan.choice([15, 25, 35]))
     names = [actor.name for actor in ground.actors]
     end, ended = time.monotonic() + 6, 0
     while time.monotonic() < end:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.quick
 async def test_an_immediate_stop_and_a_start_under_load_lose_and_repeat_nothing(ground: Ground, seed: int) -> None:
     plan = random.Random(seed)
     await asyncio.gather(ground.start("consumer", work=(0.0, 0.005)), ground.start("relay"))
-    producer = await ground.start("producer", rate=plan.choice([20, 40, 60]))
+    producer = await ground.start("producer", rate=plan.choice([15, 25, 35]))
     recovery = 0.0
     for _ in range(2):
         await asyncio.sleep(plan.uniform(0.3, 2))
