@@ -5,7 +5,8 @@ Knows nothing of the code under test: the tables are the tests' own, the records
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -54,14 +55,14 @@ class Record:
         return self.headers["ce_id"].decode()
 
 
-async def check(  # noqa: PLR0913 - what to look at, and what to expect there
+async def check(
     database: str,
     kafka: str,
     topic: str,
     histories: Iterable[Path],
     *,
     consumed: bool = True,
-    spared: Set[str] = frozenset(),
+    spared: AbstractSet[str] = frozenset(),
 ) -> Verdict:
     """Call it when all is quiet. `consumed` is whether the cell has a consumer, so that effects are to be expected.
 

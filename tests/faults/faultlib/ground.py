@@ -34,7 +34,8 @@ TEMPLATE: Final = "faults_template"
 _OUTAGES: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MARK = "SELECT coalesce(max(id), 0) FROM ledger"
 _EFFECTS_MISSING = """SELECT count(*) FROM ledger l
-    WHERE id <= $1 AND event_id <> ALL ($2::uuid[]) AND NOT EXISTS (SELECT FROM effects e WHERE e.event_id = l.event_id)"""
+    WHERE id <= $1 AND event_id <> ALL ($2::uuid[])
+    AND NOT EXISTS (SELECT FROM effects e WHERE e.event_id = l.event_id)"""
 _NOT_SENT = "SELECT count(*) FROM outbox"
 
 
