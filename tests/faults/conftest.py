@@ -15,7 +15,6 @@ from faultlib import record, servers
 from faultlib.ground import Ground, lay, make_template, take_up
 from faultlib.servers import Servers
 
-
 RESULTS = pytest.StashKey[dict[str, list[dict[str, Any]]]]()
 
 
@@ -70,7 +69,8 @@ def keep(seed: int, request: pytest.FixtureRequest) -> Callable[[dict[str, Any]]
     def keep_line(result: dict[str, Any]) -> None:
         request.config.stash[RESULTS][cell].append(result)
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items())
-        request.config.get_terminal_writer().line(f"\n{cell}, seed {seed}: {told}")
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            request.config.get_terminal_writer().line(f"\n{cell}, seed {seed}: {told}")
         if request.config.getoption("--keep-results"):
             if seed == 1:
                 record.forget(cell)
