@@ -1,11 +1,11 @@
 """The admin API: the evidence it gives and the changes it makes."""
 
 import pytest
-from build_simulator import a_quickbooks_bill, a_supplier, a_xero_bill
+from build_simulator import EACH, a_quickbooks_bill, a_supplier, a_xero_bill
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from simulator.testing import OTHER_XERO_ORGANISATION, REALM, XERO_ORGANISATION, Practice
+from simulator.testing import KNOWN, OTHER_XERO_ORGANISATION, REALM, XERO_ORGANISATION, Practice
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
@@ -28,7 +28,9 @@ def test_the_journal_tells_every_call_in_order_with_what_it_changed(practice: Pr
     assert practice.journal(after=str(everything[-1]["seq"])) == []
 
 
-@pytest.mark.parametrize("path", ["/xero/api.xro/2.0/Moons", "/quickbooks/v3/moon"])
+@pytest.mark.parametrize(
+    "path", ["/xero/api.xro/2.0/Moons", "/quickbooks/v3/moon", "/sage/v3.1/moons", "/freeagent/v2/moons"]
+)
 def test_a_call_of_an_address_that_is_not_imitated_is_in_the_journal_too(practice: Practice, path: str) -> None:
     assert practice.post(path).status_code == 404
     assert [(call["path"], call["status"]) for call in practice.journal()] == [(path, 404)]
@@ -64,7 +66,7 @@ def test_withdrawing_at_xero_disconnects_the_organisation_and_leaves_the_tokens(
     assert practice.get("/xero/api.xro/2.0/Accounts", headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize(("provider", "organisation"), [("xero", XERO_ORGANISATION), ("quickbooks", REALM)])
+@EACH
 def test_expiring_ends_every_token_that_reaches_the_organisation(
     practice: Practice, provider: str, organisation: str
 ) -> None:
@@ -97,6 +99,39 @@ def test_an_entry_added_there_appears_in_the_list(practice: Practice) -> None:
     assert [one["IsSupplier"] for one in found] == [True]
     accounts = practice.quickbooks().query("SELECT * FROM Account WHERE AcctNum = '999'").json()["QueryResponse"]
     assert accounts["Account"][0]["Name"] == "Moon Travel"
+
+
+@EACH
+@pytest.mark.parametrize("list_name", ["accounts", "suppliers", "customers", "items"])
+def test_every_list_takes_a_new_entry_at_every_provider(
+    practice: Practice, provider: str, organisation: str, list_name: str
+) -> None:
+    url = f"/sim/{provider}/organisations/{organisation}/entries"
+    first, second = (practice.post(url, json={"list": list_name, "name": f"Newcomer {n}"}) for n in (1, 2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["id"] != second.json()["id"]
+
+
+def test_a_new_supplier_at_sage_and_a_new_category_at_freeagent_can_be_read(practice: Practice) -> None:
+    for provider, entry in (
+        ("sage", {"list": "suppliers", "name": "Newcomer Ltd"}),
+        ("freeagent", {"list": "accounts", "name": "Moon Travel", "fields": {"nominal_code": "998"}}),
+    ):
+        url = f"/sim/{provider}/organisations/{KNOWN[provider].organisation}/entries"
+        practice.post(url, json=entry).raise_for_status()
+    found = practice.sage().get("/contacts", params={"search": "newcomer", "contact_type_id": "VENDOR"}).json()
+    assert [one["displayed_as"] for one in found["$items"]] == ["Newcomer Ltd"]
+    groups = practice.freeagent().get("/categories").json()
+    assert "998" in [one["nominal_code"] for one in groups["admin_expenses_categories"]]
+
+
+@EACH
+def test_withdrawing_ends_what_the_organisation_had_granted(
+    practice: Practice, provider: str, organisation: str
+) -> None:
+    practice.connected(provider, organisation)
+    answer = practice.post(f"/sim/{provider}/grants/revoke", json={"organisation_id": organisation})
+    assert answer.json() == {"revoked": 1}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def process(folder: Path, port: int) -> Iterator[tuple[Practice, subprocess.Pope
         "STATE_FILE": str(folder / "state.sqlite"),
         **{
             f"{client}__{name}": value
-            for client in ("XERO", "QUICKBOOKS", "OIDC")
+            for client in ("XERO", "QUICKBOOKS", "SAGE", "FREEAGENT", "OIDC")
             for name, value in (
                 ("CLIENT_ID", CLIENT_ID),
                 ("CLIENT_SECRET", CLIENT_SECRET),

@@ -1,13 +1,15 @@
-"""The login of practice Xero and QuickBooks, as a person and an application meet it."""
+"""The login of each practice provider, as a person and an application meet it."""
 
 import time
 
 import pytest
 from bs4 import BeautifulSoup
+from build_simulator import EACH
 
 from simulator.pages import SLOW_SECONDS
 from simulator.testing import (
     CLIENT_ID,
+    KNOWN,
     OTHER_REALM,
     OTHER_XERO_ORGANISATION,
     REALM,
@@ -16,10 +18,8 @@ from simulator.testing import (
     Practice,
 )
 
-BOTH = pytest.mark.parametrize(("provider", "organisation"), [("xero", XERO_ORGANISATION), ("quickbooks", REALM)])
 
-
-@BOTH
+@EACH
 def test_an_agreement_comes_back_with_code_and_state(practice: Practice, provider: str, organisation: str) -> None:
     callback = practice.callback(provider, organisation)
     assert callback["state"] == "a-state"
@@ -31,7 +31,7 @@ def test_xero_names_the_scopes_and_quickbooks_the_company(practice: Practice) ->
     assert practice.callback("quickbooks", REALM)["realmId"] == REALM
 
 
-@BOTH
+@EACH
 def test_cancel_and_the_deny_scenario_come_back_as_access_denied(
     practice: Practice, provider: str, organisation: str
 ) -> None:
@@ -40,7 +40,7 @@ def test_cancel_and_the_deny_scenario_come_back_as_access_denied(
         assert answer.headers["location"] == f"{REDIRECT_URI}?error=access_denied&state=a-state"
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize(
     "changes",
     [
@@ -49,8 +49,6 @@ def test_cancel_and_the_deny_scenario_come_back_as_access_denied(
         {"redirect_uri": None},
         {"client_id": "somebody-else"},
         {"response_type": "token"},
-        {"scope": "accounting.transactions"},
-        {"scope": None},
         {"code_challenge": "abc", "code_challenge_method": "plain"},
     ],
 )
@@ -62,7 +60,19 @@ def test_a_request_that_cannot_be_trusted_is_told_to_the_user_and_never_redirect
     assert "location" not in answer.headers
 
 
-@BOTH
+@pytest.mark.parametrize("provider", ["xero", "quickbooks", "sage"])
+@pytest.mark.parametrize("scope", ["accounting.transactions", None])
+def test_a_scope_that_does_not_exist_and_none_at_all_are_refused(
+    practice: Practice, provider: str, scope: str | None
+) -> None:
+    assert practice.begin(provider, scope=scope).status_code == 400
+
+
+def test_freeagent_knows_no_scopes_and_ignores_them(practice: Practice) -> None:
+    assert practice.begin("freeagent", scope="whatever").status_code == 303
+
+
+@EACH
 def test_a_login_needs_an_address_and_a_password(practice: Practice, provider: str, organisation: str) -> None:
     login = practice.begin(provider).headers["location"]
     assert practice.post(login + "/login", data={"email": "anna", "password": "x"}).status_code == 400
@@ -71,14 +81,14 @@ def test_a_login_needs_an_address_and_a_password(practice: Practice, provider: s
     assert practice.decide(login + "/consent", organisation).status_code == 400
 
 
-@BOTH
+@EACH
 def test_a_consent_answers_only_once(practice: Practice, provider: str, organisation: str) -> None:
     page = practice.consent_page(provider)
     assert practice.decide(page, organisation).status_code == 303
     assert practice.decide(page, organisation).status_code == 400
 
 
-@BOTH
+@EACH
 def test_a_login_left_open_for_too_long_has_expired(practice: Practice, provider: str, organisation: str) -> None:
     page = practice.consent_page(provider)
     practice.move(31 * 60)
@@ -87,7 +97,7 @@ def test_a_login_left_open_for_too_long_has_expired(practice: Practice, provider
     assert "Start again" in answer.text
 
 
-@BOTH
+@EACH
 def test_the_scenarios_error_and_expired_request_stay_at_the_provider(
     practice: Practice, provider: str, organisation: str
 ) -> None:
@@ -97,7 +107,7 @@ def test_the_scenarios_error_and_expired_request_stay_at_the_provider(
     assert practice.decide(page, organisation).status_code == 400
 
 
-@BOTH
+@EACH
 def test_the_scenario_slow_takes_its_time(practice: Practice, provider: str, organisation: str) -> None:
     page = practice.consent_page(provider)
     began = time.monotonic()
@@ -107,7 +117,13 @@ def test_the_scenario_slow_takes_its_time(practice: Practice, provider: str, org
 
 def test_a_scenario_that_does_not_exist_here_is_refused(practice: Practice) -> None:
     assert practice.decide(practice.consent_page("xero"), XERO_ORGANISATION, "moon").status_code == 400
-    assert practice.decide(practice.consent_page("quickbooks"), REALM, "two_organisations").status_code == 400
+    for provider, scenario in (
+        ("quickbooks", "two_organisations"),
+        ("freeagent", "two_organisations"),
+        ("freeagent", "no_organisation"),
+    ):
+        page = practice.consent_page(provider)
+        assert practice.decide(page, KNOWN[provider].organisation, scenario).status_code == 400
 
 
 def test_the_scenario_wrong_organisation_connects_the_other_one(practice: Practice) -> None:
@@ -129,13 +145,27 @@ def test_without_a_company_or_the_accounting_scope_quickbooks_names_no_realm(pra
     assert "realmId" not in practice.callback("quickbooks", REALM, "scope_missing")
 
 
+def test_somebody_without_the_right_level_at_freeagent_may_see_no_bills(practice: Practice) -> None:
+    freeagent = practice.freeagent(scenario="scope_missing")
+    assert freeagent.get("/users/me").json()["user"]["permission_level"] == 3
+    assert freeagent.get("/bills").status_code == 403
+
+
 def test_the_scenario_scope_missing_grants_all_but_the_invoices(practice: Practice) -> None:
     granted = practice.connected("xero", XERO_ORGANISATION, "scope_missing")["scope"].split()
     assert "accounting.contacts" in granted
     assert not [scope for scope in granted if scope.startswith("accounting.invoices")]
 
 
-@pytest.mark.parametrize(("provider", "name"), [("xero", "Xero"), ("quickbooks", "QuickBooks Online")])
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("xero", "Xero"),
+        ("quickbooks", "QuickBooks Online"),
+        ("sage", "Sage Accounting"),
+        ("freeagent", "FreeAgent"),
+    ],
+)
 def test_every_page_says_that_it_is_practice(practice: Practice, provider: str, name: str) -> None:
     login = practice.begin(provider).headers["location"]
     consent = practice.consent_page(provider)
@@ -143,7 +173,7 @@ def test_every_page_says_that_it_is_practice(practice: Practice, provider: str, 
         assert f"Practice provider, not {name}." in page.text
 
 
-@BOTH
+@EACH
 def test_the_pages_work_without_scripts_and_forbid_them(practice: Practice, provider: str, organisation: str) -> None:
     page = practice.get(practice.consent_page(provider))
     assert "default-src 'none'" in page.headers["content-security-policy"]

@@ -1,27 +1,39 @@
 """Codes and tokens: what is accepted, for how long, how often."""
 
 import pytest
+from build_simulator import EACH
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from simulator.testing import CHALLENGE, CLIENT_ID, CLIENT_SECRET, REALM, VERIFIER, XERO_ORGANISATION, Practice
+from simulator.testing import (
+    CHALLENGE,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    FREEAGENT_COMPANY,
+    KNOWN,
+    OTHER_SAGE_BUSINESS,
+    REALM,
+    SAGE_BUSINESS,
+    VERIFIER,
+    XERO_ORGANISATION,
+    Practice,
+)
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-BOTH = pytest.mark.parametrize(("provider", "organisation"), [("xero", XERO_ORGANISATION), ("quickbooks", REALM)])
 
 
 def refused(answer) -> bool:
     return answer.status_code == 400 and answer.json()["error"] == "invalid_grant"
 
 
-@BOTH
+@EACH
 def test_a_code_is_exchanged_once(practice: Practice, provider: str, organisation: str) -> None:
     code = practice.callback(provider, organisation)["code"]
     assert practice.exchange(provider, code).status_code == 200
     assert refused(practice.exchange(provider, code))
 
 
-@BOTH
+@EACH
 def test_a_code_with_another_redirect_uri_is_refused_and_used_up(
     practice: Practice, provider: str, organisation: str
 ) -> None:
@@ -30,13 +42,20 @@ def test_a_code_with_another_redirect_uri_is_refused_and_used_up(
     assert refused(practice.exchange(provider, code))
 
 
-def test_xero_s_code_lives_for_five_minutes(practice: Practice) -> None:
-    code = practice.callback("xero", XERO_ORGANISATION)["code"]
-    practice.move(5 * MINUTE)
-    assert refused(practice.exchange("xero", code))
+@pytest.mark.parametrize(
+    ("provider", "lifetime"),
+    [("xero", 5 * MINUTE), ("quickbooks", 10 * MINUTE), ("sage", MINUTE), ("freeagent", 15 * MINUTE)],
+)
+def test_a_code_lives_so_long(practice: Practice, provider: str, lifetime: int) -> None:
+    organisation = KNOWN[provider].organisation
+    in_time, late = (practice.callback(provider, organisation)["code"] for _ in range(2))
+    practice.move(lifetime - 10)
+    assert practice.exchange(provider, in_time).status_code == 200
+    practice.move(lifetime)
+    assert refused(practice.exchange(provider, late))
 
 
-@BOTH
+@EACH
 def test_a_challenge_asks_for_its_verifier(practice: Practice, provider: str, organisation: str) -> None:
     challenged = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
     for given, status in (({}, 400), ({"code_verifier": "wrong"}, 400), ({"code_verifier": VERIFIER}, 200)):
@@ -44,12 +63,12 @@ def test_a_challenge_asks_for_its_verifier(practice: Practice, provider: str, or
         assert practice.exchange(provider, code, **given).status_code == status
 
 
-@BOTH
-def test_a_code_of_one_provider_means_nothing_to_the_other(
+@EACH
+def test_a_code_of_one_provider_means_nothing_to_the_others(
     practice: Practice, provider: str, organisation: str
 ) -> None:
-    other = "quickbooks" if provider == "xero" else "xero"
-    assert refused(practice.exchange(other, practice.callback(provider, organisation)["code"]))
+    code = practice.callback(provider, organisation)["code"]
+    assert all(refused(practice.exchange(other, code)) for other in KNOWN if other != provider)
 
 
 def test_xero_takes_credentials_from_the_form_too(practice: Practice) -> None:
@@ -66,7 +85,7 @@ def test_quickbooks_refuses_a_wrong_client_with_401(practice: Practice) -> None:
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
-@BOTH
+@EACH
 def test_an_unknown_grant_type_is_told(practice: Practice, provider: str, organisation: str) -> None:
     assert practice.token(provider, grant_type="password").json() == {"error": "unsupported_grant_type"}
 
@@ -208,3 +227,70 @@ def test_revoking_at_quickbooks_ends_the_consent_at_once(practice: Practice) -> 
     )
     assert answer.status_code == 200
     assert refused(practice.refresh("quickbooks", tokens["refresh_token"]))
+
+
+# Sage and FreeAgent
+
+
+@pytest.mark.parametrize("provider", ["sage", "freeagent"])
+def test_a_refresh_always_brings_a_new_token_and_ends_the_old_one(practice: Practice, provider: str) -> None:
+    first = practice.connected(provider, KNOWN[provider].organisation)["refresh_token"]
+    second = practice.refresh(provider, first).json()["refresh_token"]
+    assert second != first
+    assert refused(practice.refresh(provider, first))
+    assert practice.refresh(provider, second).status_code == 200
+
+
+def test_sage_names_its_lifetimes_the_scope_and_the_person(practice: Practice) -> None:
+    tokens = practice.connected("sage", SAGE_BUSINESS)
+    assert {name: tokens[name] for name in ("expires_in", "refresh_token_expires_in", "scope", "token_type")} == {
+        "expires_in": 300,
+        "refresh_token_expires_in": 2_678_400,
+        "scope": "full_access",
+        "token_type": "bearer",
+    }
+    assert len(tokens["requested_by_id"]) == 32
+
+
+def test_sage_s_refresh_token_dies_after_thirty_one_days_unused(practice: Practice) -> None:
+    first = practice.connected("sage", SAGE_BUSINESS)["refresh_token"]
+    practice.move(30 * DAY)
+    second = practice.refresh("sage", first).json()["refresh_token"]
+    practice.move(61 * DAY)
+    assert refused(practice.refresh("sage", second))
+
+
+def test_sage_s_access_token_lives_five_minutes_even_when_its_grant_was_given_back(practice: Practice) -> None:
+    tokens = practice.connected("sage", SAGE_BUSINESS)
+    headers = {"authorization": f"Bearer {tokens['access_token']}"}
+    form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "token": tokens["refresh_token"]}
+    assert practice.post("/sage/revoke", data=form).json() == {"success": "ok"}
+    assert refused(practice.refresh("sage", tokens["refresh_token"]))
+    assert practice.get("/sage/v3.1/businesses", headers=headers).status_code == 200
+    practice.move(5 * MINUTE)
+    answer = practice.get("/sage/v3.1/businesses", headers=headers)
+    assert (answer.status_code, answer.json()[0]["$dataCode"]) == (401, "AuthorizationFailure")
+
+
+def test_a_login_at_sage_reaches_every_business_that_was_chosen(practice: Practice) -> None:
+    token = practice.connected("sage", SAGE_BUSINESS, "two_organisations")["access_token"]
+    found = practice.get("/sage/v3.1/businesses", headers={"authorization": f"Bearer {token}"}).json()
+    assert [one["id"] for one in found["$items"]] == [SAGE_BUSINESS, OTHER_SAGE_BUSINESS]
+
+
+def test_freeagent_s_tokens_live_an_hour_and_twenty_years(practice: Practice) -> None:
+    tokens = practice.connected("freeagent", FREEAGENT_COMPANY)
+    assert (tokens["expires_in"], tokens["refresh_token_expires_in"]) == (3600, 631_151_957)
+    practice.move(19 * 365 * DAY)
+    assert practice.refresh("freeagent", tokens["refresh_token"]).status_code == 200
+
+
+def test_freeagent_takes_fifteen_token_calls_a_minute(strict_practice: Practice) -> None:
+    token = strict_practice.connected("freeagent", FREEAGENT_COMPANY)["refresh_token"]
+    answers = []
+    for _ in range(15):
+        answers.append(strict_practice.refresh("freeagent", token))
+        token = answers[-1].json().get("refresh_token", token) if answers[-1].status_code == 200 else token
+    assert [answer.status_code for answer in answers] == [200] * 14 + [429]
+    assert answers[14].text == "You must not exceed 15 requests per 60 seconds"
+    assert 0 < int(answers[14].headers["Retry-After"]) <= 60
