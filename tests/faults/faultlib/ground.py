@@ -37,6 +37,7 @@ _EFFECTS_MISSING = """SELECT count(*) FROM ledger l
     WHERE id <= $1 AND event_id <> ALL ($2::uuid[])
     AND NOT EXISTS (SELECT FROM effects e WHERE e.event_id = l.event_id)"""
 _NOT_SENT = "SELECT count(*) FROM outbox"
+_REPLICAS_AS_THE_BROKER: Final = -1
 
 
 @dataclass
@@ -268,7 +269,7 @@ async def make_template(servers: Servers) -> None:
 
 async def make_topics(kafka: str, partitions: Mapping[str, int], **configs: str) -> None:
     """Make topics, and wait until they can be used. A broker that has just come back takes its time."""
-    wanted = [NewTopic(topic, number, 1, config=configs) for topic, number in partitions.items()]
+    wanted = [NewTopic(topic, number, _REPLICAS_AS_THE_BROKER, config=configs) for topic, number in partitions.items()]
     admin = AdminClient({"bootstrap.servers": kafka})
     async with asyncio.timeout(30):
         while True:
@@ -281,14 +282,16 @@ async def make_topics(kafka: str, partitions: Mapping[str, int], **configs: str)
 
 
 async def drop_topic(kafka: str, topic: str) -> None:
-    await asyncio.to_thread(AdminClient({"bootstrap.servers": kafka}).delete_topics([topic])[topic].result, 30)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    await asyncio.to_thread(admin.delete_topics([topic])[topic].result, 30)
 
 
 async def configure_topic(kafka: str, topic: str, **configs: str) -> None:
     """Change these of the topic's settings."""
     entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in configs.items()]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    altered = AdminClient({"bootstrap.servers": kafka}).incremental_alter_configs([resource])
+    admin = AdminClient({"bootstrap.servers": kafka})
+    altered = admin.incremental_alter_configs([resource])
     await asyncio.gather(*(asyncio.to_thread(each.result, 30) for each in altered.values()))
 
 
