@@ -113,11 +113,8 @@ class Ground:
         await asyncio.to_thread(self._start_postgres, settings)
 
     async def versions(self) -> dict[str, str]:
-        connection = await asyncpg.connect(self.superuser_url)
-        try:
+        async with connected(self.superuser_url) as connection:
             postgres = str(await connection.fetchval("SHOW server_version")).split()[0]
-        finally:
-            await connection.close()
         jar = re.search(r"/kafka_[\d.]+-([\d.]+)\.jar", Installation().class_path)
         assert jar is not None
         ours = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
@@ -140,11 +137,8 @@ class Ground:
 
     async def _new_database(self, template: str) -> str:
         name = f"bench_{uuid.uuid4().hex}"
-        connection = await asyncpg.connect(self.superuser_url)
-        try:
+        async with connected(self.superuser_url) as connection:
             await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        finally:
-            await connection.close()
         return name
 
     def _start_postgres(self, settings: dict[str, str]) -> None:
@@ -155,6 +149,16 @@ class Ground:
 
     def _stop_postgres(self) -> None:
         self._processes.stop("postgres", self._postgres.program().stop_signal)
+
+
+@asynccontextmanager
+async def connected(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for the block."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def said(process: asyncio.subprocess.Process, seconds: float = 60) -> str:

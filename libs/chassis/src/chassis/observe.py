@@ -104,9 +104,10 @@ def traceparent() -> dict[str, str]:
 
 def links_to(headers: Iterable[tuple[str, bytes]]) -> list[trace.Link]:
     """A link to the span that said the record. Not a parent: a batch has many, and a replay comes days later."""
-    carrier = {name: value.decode("latin-1") for name, value in headers if name == "traceparent"}
-    context = trace.get_current_span(propagate.extract(carrier)).get_span_context()
-    return [trace.Link(context)] if carrier and context.is_valid else []
+    if not (found := [value for name, value in headers if name == "traceparent"]):
+        return []
+    context = trace.get_current_span(propagate.extract({"traceparent": found[-1].decode("latin-1")})).get_span_context()
+    return [trace.Link(context)] if context.is_valid else []
 
 
 def _without_secrets(value: Any) -> Any:

@@ -5,14 +5,14 @@ was paused and wakes without its lock can only send again what another has sent 
 """
 
 import asyncio
-import json
 import random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from opentelemetry import trace
+from pydantic_core import from_json
 
 from chassis import failpoints, metrics
 from chassis.clock import happens_within
@@ -24,6 +24,7 @@ from relink_contracts.envelope import RecordToSend
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
 _BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS = 500, 1.0, 5.0
+_LANES: Final = 2  # shards in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
 _SHARDS_WITH_ROWS = "SELECT s FROM generate_series(0, $1 - 1) s WHERE EXISTS (SELECT FROM outbox WHERE shard = s)"
 _LOCK = "SELECT pg_try_advisory_xact_lock($1, $2)"
 _NEXT = "SELECT id, topic, payload, headers FROM outbox WHERE shard = $1 ORDER BY id LIMIT $2"
@@ -35,6 +36,9 @@ _CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_
 _log = structlog.get_logger(__name__)
 _tracer = trace.get_tracer("chassis.relay")
 
+Lane: TypeAlias = tuple[asyncpg.Connection, Sender]
+Outcome: TypeAlias = tuple[int, BaseException | None]
+
 
 class Relay:
     """Sends what waits in the outbox. `database_url` must not pass a transaction pooler: the relay listens."""
@@ -42,7 +46,8 @@ class Relay:
     name = "relay"
 
     def __init__(self, database_url: str, kafka: str) -> None:
-        self._database_url, self._kafka, self._sender = database_url, kafka, Sender(kafka)
+        self._database_url, self._kafka = database_url, kafka
+        self._senders = [Sender(kafka) for _ in range(_LANES)]  # of its own, so that one's error is not the other's
         self._woken, self._pause = asyncio.Event(), 0.0
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -56,21 +61,25 @@ class Relay:
                 self._pause = min(_LONGEST_PAUSE_SECONDS, self._pause * 2 or 0.2)
                 _log.warning("relay.waiting", seconds=self._pause, error=f"{type(error).__name__}: {error}")
                 await happens_within(stopping, self._pause)
-        await self._sender.close()
+        for sender in self._senders:
+            await sender.close()
 
     async def _relay(self, stopping: asyncio.Event) -> None:
-        connection = await asyncpg.connect(self._database_url, **_CONNECTION)
+        lanes: list[Lane] = []
         try:
-            await connection.add_listener(CHANNEL, lambda *_: self._woken.set())
+            lanes += [(await asyncpg.connect(self._database_url, **_CONNECTION), each) for each in self._senders]
+            await lanes[0][0].add_listener(CHANNEL, lambda *_: self._woken.set())
             while not stopping.is_set():
                 self._woken.clear()
-                if not await self._pass(connection):
+                if not await self._pass(lanes):
                     await happens_within(self._woken, _POLL_SECONDS)
         finally:
-            connection.terminate()
+            for connection, _ in lanes:
+                connection.terminate()
 
-    async def _pass(self, connection: asyncpg.Connection) -> bool:
+    async def _pass(self, lanes: list[Lane]) -> bool:
         """One batch of each shard that has rows. True if there was a full one, so that more may wait."""
+        connection = lanes[0][0]
         metrics.outbox_oldest_seconds.set(await connection.fetchval(_OLDEST) or 0)
         shards = [row["s"] for row in await connection.fetch(_SHARDS_WITH_ROWS, SHARDS)]
         if not shards:
@@ -78,37 +87,44 @@ class Relay:
         if not await is_reachable(self._kafka):
             raise KafkaConnectionError("no broker answers")
         random.shuffle(shards)  # so that replicas meet less
-        outcomes = [await self._relay_shard(connection, shard) for shard in shards]
-        if failures := [failure for _, failure in outcomes if failure is not None]:
+        outcomes: list[Outcome] = []
+
+        async def work(connection: asyncpg.Connection, sender: Sender) -> None:
+            while shards:
+                outcomes.append(await _relay_shard(connection, sender, shards.pop()))
+
+        ends = await asyncio.gather(*(work(*lane) for lane in lanes), return_exceptions=True)
+        if failures := [error for error in (*ends, *(error for _, error in outcomes)) if error is not None]:
             raise failures[0]
         self._pause = 0.0
         return any(sent == _BATCH for sent, _ in outcomes)
 
-    async def _relay_shard(self, connection: asyncpg.Connection, shard: int) -> tuple[int, BaseException | None]:
-        # Read committed and no row lock before the DELETE: no snapshot and no transaction id is held while Kafka
-        # answers, so vacuum is not kept from the rows that others delete meanwhile.
-        async with connection.transaction():
-            if not await connection.fetchval(_LOCK, _LOCK_CLASS, shard):
-                return 0, None
-            rows = await connection.fetch(_NEXT, shard, _BATCH)
-            records = [_record(row) for row in rows]
-            links = [link for record in records for link in links_to(record.headers)]
-            with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
-                errors = await self._sender.send(records)
-            failpoints.reach("relay.sent")
-            blocked: set[tuple[str, bytes]] = set()
-            done = []
-            for row, record, error in zip(rows, records, errors, strict=True):
-                if error is None and record[:2] not in blocked:
-                    done.append(row["id"])
-                else:
-                    blocked.add(record[:2])  # topic and key
-            await connection.execute(_DELETE, done)
-        metrics.relayed.inc(len(done))
-        return len(done), next(filter(None, errors), None)
+
+async def _relay_shard(connection: asyncpg.Connection, sender: Sender, shard: int) -> Outcome:
+    # Read committed and no row lock before the DELETE: no snapshot and no transaction id is held while Kafka answers,
+    # so vacuum is not kept from the rows that others delete meanwhile.
+    async with connection.transaction():
+        if not await connection.fetchval(_LOCK, _LOCK_CLASS, shard):
+            return 0, None
+        rows = await connection.fetch(_NEXT, shard, _BATCH)
+        records = [_record(row) for row in rows]
+        links = [link for record in records for link in links_to(record.headers)]
+        with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
+            errors = await sender.send(records)
+        failpoints.reach("relay.sent")
+        blocked: set[tuple[str, bytes]] = set()
+        done = []
+        for row, record, error in zip(rows, records, errors, strict=True):
+            if error is None and record[:2] not in blocked:
+                done.append(row["id"])
+            else:
+                blocked.add(record[:2])  # topic and key
+        await connection.execute(_DELETE, done)
+    metrics.relayed.inc(len(done))
+    return len(done), next(filter(None, errors), None)
 
 
 def _record(row: asyncpg.Record) -> RecordToSend:
-    headers: dict[str, str] = json.loads(row["headers"])
-    key = headers["ce_partitionkey"].encode()
-    return RecordToSend(row["topic"], key, row["payload"], [(name, text.encode()) for name, text in headers.items()])
+    attributes: dict[str, str] = from_json(row["headers"])
+    headers = list(zip(attributes, map(str.encode, attributes.values()), strict=True))
+    return RecordToSend(row["topic"], attributes["ce_partitionkey"].encode(), row["payload"], headers)

@@ -20,7 +20,7 @@ class DiesWhenSent(Sender):
 async def main(url: str, kafka: str, *mode: str) -> None:
     relay = Relay(url, kafka)
     if mode:
-        relay._sender = DiesWhenSent(kafka)
+        relay._senders = [DiesWhenSent(kafka)]
 
     async def tell() -> None:
         say("ready")
