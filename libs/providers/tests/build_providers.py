@@ -20,7 +20,11 @@ from providers.xero.adapter import Xero
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 TENANT = "11111111-2222-3333-4444-555555555555"
 REALM = "9130350000000001"
+BUSINESS = "7a1c4e0f92b84d6fa35e0c1d8b964271"
+COMPANY = "4100001"
 ACCESS = Access("an-access-token", TENANT)
+BUSINESS_ACCESS = Access("an-access-token", BUSINESS)
+COMPANY_ACCESS = Access("an-access-token", COMPANY)
 REALM_ACCESS = Access("an-access-token", REALM)
 PDF = Document("bill.pdf", "application/pdf", b"%PDF-1.4 a bill")
 
@@ -95,7 +99,9 @@ class Practice:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         self.calls.append(request)
         path = request.url.path.lower()
-        name = next(name for name in self._answers if f"/{name.lower()}" in path)
+        # What ends like this comes before what only contains it.
+        ending = (name for name in self._answers if path.endswith(f"/{name.lower()}"))
+        name = next(ending, None) or next(name for name in self._answers if f"/{name.lower()}" in path)
         answers = self._answers[name]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
@@ -162,6 +168,31 @@ def validation(message: str) -> httpx2.Response:
     element = {"ValidationErrors": [{"Message": message}], "HasErrors": True}
     body = {"ErrorNumber": 10, "Type": "ValidationException", "Message": "A validation exception occurred"}
     return httpx2.Response(400, json=body | {"Elements": [element]})
+
+
+def sage_page(*items: dict[str, Any], more: bool = False) -> httpx2.Response:
+    return ok({"$total": len(items), "$page": 1, "$next": "/x?page=2" if more else None, "$items": list(items)})
+
+
+def sage_error(status: int, code: str, message: str, source: str = "") -> httpx2.Response:
+    error = {"$severity": "error", "$dataCode": code, "$message": message, "$source": source}
+    return httpx2.Response(status, json=[error])
+
+
+def company(company_id: str = COMPANY) -> httpx2.Response:
+    """FreeAgent's, which the token opens."""
+    body = {"id": int(company_id), "name": "Demo Trading Ltd", "currency": "GBP", "sales_tax_rates": ["20.0", "0.0"]}
+    return ok({"company": body})
+
+
+def freeagent_rows(name: str, *rows: dict[str, Any], more: bool = False) -> httpx2.Response:
+    links = {"Link": '<http://freeagent.test/v2/x?page=2>; rel="next"'} if more else {}
+    return httpx2.Response(200, json={name: list(rows)}, headers=links)
+
+
+def freeagent_refusal(*sentences: str, status: int = 422) -> httpx2.Response:
+    messages = [{"message": sentence} for sentence in sentences]
+    return httpx2.Response(status, json={"errors": {"error": messages[0]} if len(messages) == 1 else messages})
 
 
 def gateway(status: int, detail: str) -> httpx2.Response:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx2
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
-from build_providers import NOON, REALM, TENANT, Practice, a_grant, ok
+from build_providers import COMPANY, NOON, REALM, TENANT, Practice, a_grant, company, ok, sage_page
 
 from providers.errors import GrantRefused, ProviderUnavailable, Throttled, TokenRejected
 from providers.interface import Provider
@@ -29,17 +29,27 @@ def connection(**changes: Any) -> dict[str, Any]:
     return {"id": "c-1", "tenantId": TENANT, "tenantType": "ORGANISATION", "tenantName": "Demo Trading Ltd"} | changes
 
 
-def both(practice: Practice) -> list[Provider]:
-    return [practice.xero, practice.quickbooks]
+EACH = pytest.mark.parametrize("name", ["xero", "quickbooks", "sage", "freeagent"])
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["xero", "quickbooks"])
-def test_the_browser_leaves_with_state_and_challenge(index: int) -> None:
-    challenge = create_s256_code_challenge("v" * 43)
-    url = both(Practice())[index].authorise_url("the-state", challenge, CALLBACK, "anna@demo.example")
+def provider_of(practice: Practice, name: str) -> Provider:
+    provider: Provider = getattr(practice, name)
+    return provider
+
+
+def token_endpoint(answer: Any) -> Practice:
+    """Every provider's gives this answer."""
+    return Practice(connect=answer, tokens=answer, token=answer, token_endpoint=answer)
+
+
+@EACH
+def test_the_browser_leaves_with_state_and_challenge(name: str) -> None:
+    provider, challenge = provider_of(Practice(), name), create_s256_code_challenge("v" * 43)
+    url = provider.authorise_url("the-state", challenge, CALLBACK, "anna@demo.example")
     asked = dict(parse_qsl(urlsplit(url).query))
-    assert asked.pop("scope").split()
-    assert asked.pop("client_id").startswith("relink-")
+    assert asked.pop("scope", "").split() == list(provider.facts.scopes)
+    assert asked.pop("client_id") == f"relink-{name}"
+    asked.pop("filter", None)
     assert asked == {
         "response_type": "code",
         "redirect_uri": CALLBACK,
@@ -91,17 +101,74 @@ async def test_a_callback_from_quickbooks_without_a_company_lacks_the_scope_and_
     assert practice.calls == []
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["xero", "quickbooks"])
-async def test_only_invalid_grant_speaks_about_the_customers_grant(index: int) -> None:
-    refused = httpx2.Response(400, json={"error": "invalid_grant"})
-    provider = both(Practice(connect=refused, tokens=refused))[index]
+def test_what_an_address_asks_for_itself_is_kept() -> None:
+    url = Practice().sage.authorise_url("the-state", "a-challenge", CALLBACK)
+    assert dict(parse_qsl(urlsplit(url).query))["filter"] == "apiv3.1"
+
+
+async def test_a_login_at_sage_becomes_a_grant_and_our_secret_goes_in_the_form() -> None:
+    answer = {"expires_in": 300, "refresh_token_expires_in": 2_678_400, "scope": "full_access"}
+    practice = Practice(token=ok(TOKENS | answer))
+
+    grant = await practice.sage.exchange("the-code", "the-verifier", CALLBACK, {"country": "GB"}, NOON)
+
+    sent = {name: values[0] for name, values in parse_qs(practice.calls[0].content.decode()).items()}
+    assert sent == {
+        "grant_type": "authorization_code",
+        "code": "the-code",
+        "code_verifier": "the-verifier",
+        "redirect_uri": CALLBACK,
+        "client_id": "relink-sage",
+        "client_secret": "a-client-secret",
+    }
+    assert "Authorization" not in practice.calls[0].headers
+    assert grant.access_expires_at == NOON + timedelta(minutes=5)
+    assert grant.refresh_expires_at == NOON + timedelta(days=31)
+    assert (grant.scopes, grant.organisation_hint) == (("full_access",), None)
+
+
+@pytest.mark.parametrize("scope", ["readonly", ""])
+async def test_a_login_at_sage_for_reading_alone_is_no_grant(scope: str) -> None:
+    with pytest.raises(GrantRefused, match="scope_missing"):
+        await Practice(token=ok(TOKENS | {"scope": scope})).sage.exchange("c", "v", CALLBACK, NO_PARAMS, NOON)
+
+
+async def test_a_login_at_sage_that_names_no_scope_has_the_one_asked_for() -> None:
+    grant = await Practice(token=ok(TOKENS)).sage.exchange("c", "v", CALLBACK, NO_PARAMS, NOON)
+    assert grant.scopes == ("full_access",)
+
+
+async def test_a_login_at_freeagent_becomes_a_grant_of_twenty_years() -> None:
+    answer = {"expires_in": 3600, "refresh_token_expires_in": 631_151_957}
+    practice = Practice(token_endpoint=ok(TOKENS | answer), me=ok({"user": {"permission_level": 8}}))
+    grant = await practice.freeagent.exchange("the-code", "the-verifier", CALLBACK, NO_PARAMS, NOON)
+    assert practice.calls[0].headers["Authorization"].startswith("Basic ")
+    assert grant.access_expires_at == NOON + timedelta(hours=1)
+    assert grant.refresh_expires_at == NOON + practice.freeagent.facts.idle_limit
+
+
+@pytest.mark.parametrize(("level", "is_enough"), [(4, False), (5, True), (None, True)])
+async def test_somebody_who_may_not_see_bills_at_freeagent_gives_no_grant(level: int | None, is_enough: bool) -> None:
+    user = {} if level is None else {"permission_level": level}
+    practice = Practice(token_endpoint=ok(TOKENS), me=ok({"user": user}))
+    login = practice.freeagent.exchange("c", "v", CALLBACK, NO_PARAMS, NOON)
+    if is_enough:
+        assert await login
+    else:
+        with pytest.raises(GrantRefused, match="scope_missing"):
+            await login
+
+
+@EACH
+async def test_only_invalid_grant_speaks_about_the_customers_grant(name: str) -> None:
+    provider = provider_of(token_endpoint(httpx2.Response(400, json={"error": "invalid_grant"})), name)
     with pytest.raises(GrantRefused, match="grant_revoked"):
         await provider.refresh("r", NOON)
     with pytest.raises(GrantRefused, match="code_refused"):
         await provider.exchange("c", "v", CALLBACK, {"realmId": REALM}, NOON)
 
 
-@pytest.mark.parametrize("index", [0, 1], ids=["xero", "quickbooks"])
+@EACH
 @pytest.mark.parametrize(
     "answer",
     [
@@ -116,8 +183,8 @@ async def test_only_invalid_grant_speaks_about_the_customers_grant(index: int) -
     ],
     ids=["client", "unauthorised", "text", "array", "5xx", "incomplete", "no-json", "timeout"],
 )
-async def test_no_other_answer_to_a_refresh_may_end_a_connection(index: int, answer: Any) -> None:
-    provider = both(Practice(connect=answer, tokens=answer))[index]
+async def test_no_other_answer_to_a_refresh_may_end_a_connection(name: str, answer: Any) -> None:
+    provider = provider_of(token_endpoint(answer), name)
     with pytest.raises(ProviderUnavailable):
         await provider.refresh("r", NOON)
 
@@ -170,6 +237,43 @@ async def test_a_grant_of_quickbooks_is_revoked_as_a_whole() -> None:
     practice = Practice(tokens=httpx2.Response(200))
     await practice.quickbooks.revoke(a_grant())
     assert practice.sent() == {"token": "a-refresh-token"}
+
+
+async def test_a_grant_of_sage_is_given_back_by_its_refresh_token() -> None:
+    practice = Practice(revoke=ok({"success": "ok"}))
+    await practice.sage.revoke(a_grant())
+    sent = {name: values[0] for name, values in parse_qs(practice.calls[0].content.decode()).items()}
+    assert sent == {"token": "a-refresh-token", "client_id": "relink-sage", "client_secret": "a-client-secret"}
+
+
+@pytest.mark.parametrize("status", [400, 401])
+async def test_a_revocation_that_was_refused_for_our_sake_is_not_done(status: int) -> None:
+    practice = Practice(revoke=httpx2.Response(status, json={"error": "invalid_client"}))
+    with pytest.raises(ProviderUnavailable, match="client_refused"):
+        await practice.sage.revoke(a_grant())
+
+
+async def test_a_grant_that_ended_before_counts_as_given_back() -> None:
+    await Practice(revoke=httpx2.Response(400, json={"error": "invalid_request"})).sage.revoke(a_grant())
+
+
+async def test_freeagent_is_not_asked_to_take_a_grant_back() -> None:
+    practice = Practice()
+    await practice.freeagent.revoke(a_grant())
+    assert practice.calls == []
+
+
+async def test_sage_names_every_business_of_the_person_on_any_page() -> None:
+    first, second = ({"id": name, "displayed_as": f"{name} Ltd"} for name in ("demo", "other"))
+    practice = Practice(businesses=[sage_page(first, more=True), sage_page(second)])
+    found = await practice.sage.organisations(a_grant())
+    assert [(one.id, one.name) for one in found] == [("demo", "demo Ltd"), ("other", "other Ltd")]
+    assert "X-Business" not in practice.calls[0].headers
+
+
+async def test_freeagent_names_the_company_that_the_token_opens() -> None:
+    [found] = await Practice(company=company()).freeagent.organisations(a_grant())
+    assert (found.id, found.name, found.currency) == (COMPANY, "Demo Trading Ltd", "GBP")
 
 
 async def test_organisations_asked_for_with_a_dead_token_reject_the_token() -> None:
