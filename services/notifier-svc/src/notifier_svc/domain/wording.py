@@ -8,7 +8,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from notifier_svc.domain.notices import Connection, Notice, Stage
 
-_DISPLAY_NAMES: Final = {"xero": "Xero", "quickbooks": "QuickBooks Online", "sage": "Sage", "freeagent": "FreeAgent"}
+_DISPLAY_NAMES: Final = {
+    "xero": "Xero",
+    "quickbooks": "QuickBooks Online",
+    "sage": "Sage Accounting",
+    "freeagent": "FreeAgent",
+}
 _TAKEN_AWAY: Final = frozenset({"grant_revoked", "organisation_withdrawn"})
 """Reasons that somebody made at the provider, in contrast to a date that passed."""
 
