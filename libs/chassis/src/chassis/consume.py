@@ -155,7 +155,8 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
         self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
-        self._broker = KafkaBroker(kafka, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
+        servers = kafka.split(",")  # FastStream takes a text for one address
+        self._broker = KafkaBroker(servers, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
         settings = {"group_id": group_id, "listener": self} | READING | _BATCHES | _MEMBER
         self._subscriber: Any = self._broker.subscriber(*topics, **settings)
         self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)

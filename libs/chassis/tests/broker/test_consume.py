@@ -183,6 +183,14 @@ async def test_a_consumer_waits_for_a_broker_that_is_away(stage) -> None:
     await asyncio.wait_for(task, 10)
 
 
+async def test_any_of_several_addresses_leads_a_consumer_to_the_brokers(stage) -> None:
+    stage.kafka = f"127.0.0.1:1,{stage.kafka}"
+    diary = Diary()
+    await produce(stage.kafka, said(a_thing("thg_1", stage.Happened, number=1)))
+    async with stage.consuming(knows(stage.Happened, diary)):
+        await eventually(lambda: diary.numbers == [1])
+
+
 async def test_a_tail_hears_what_is_said_from_now_on_and_some_topics_from_their_beginning(stage) -> None:
     heard: list[Any] = []
     types = {event.TYPE: event for event in (stage.Happened, stage.State)}
