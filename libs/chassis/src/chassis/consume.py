@@ -159,7 +159,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
         self._broker = KafkaBroker(servers, graceful_timeout=12.0, logger=logging.getLogger("faststream"), **clients)
         settings = {"group_id": group_id, "listener": self} | READING | _BATCHES | _MEMBER
         self._subscriber: Any = self._broker.subscriber(*topics, **settings)
-        self._subscriber(self._take, parser=_unread, decoder=lambda message: message.raw_message)
+        self._subscriber(self._take, parser=_unread, decoder=_records)
 
     @property
     def _consumer(self) -> Any:
@@ -284,3 +284,8 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 async def _unread(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     """In place of FastStream's parser, which decodes headers: bytes that are no text would lose the whole batch."""
     return KafkaMessage(body=b"", raw_message=records, consumer=None)  # type: ignore[arg-type]
+
+
+async def _records(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
+    """A coroutine, although it waits for nothing: FastStream runs plain functions in a thread, batch by batch."""
+    return message.raw_message
