@@ -21,10 +21,11 @@ from devstack.demo.browser import Browser
 from devstack.demo.evidence import Practice
 from devstack.home import Home
 from devstack.processes import Program
+from devstack.soak import evidence
 from devstack.soak.customers import Customer, customers_of
 from devstack.soak.evidence import Databases, Finding
 from devstack.soak.person import MailBox, Person
-from devstack.soak.play import connect_everybody
+from devstack.soak.play import connect_everybody, drained
 from devstack.soak.traffic import Traffic
 from devstack.stack import Stack
 
@@ -72,6 +73,7 @@ class System:
                 customers = [dataclasses.replace(known, upstream=fresh.upstream) for known, fresh in pairs]
             anna = Person(addresses["web-svc"], browser, MailBox(self.stack.home.mail), plan)
             practice = Practice(http, addresses["simulator"])
+            await anna.sign_in()
             yield Day(customers, anna, Traffic(customers, practice, self.stack.clock, plan), practice, http)
 
     def program(self, name: str, **environment: str) -> Program:
@@ -106,3 +108,5 @@ class System:
         async with self.day(0) as day:
             await connect_everybody(self.stack, day.customers, day.anna, day.traffic)
             self.customers = day.customers
+            await drained(self.databases)
+            self.result(await evidence.look(self.stack, day.customers, day.practice), recovery_seconds=0)

@@ -99,6 +99,7 @@ async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
             watch=MemoryWatch(stack),
         )
         with show.step("Two businesses connect both practice providers and have their lists"):
+            await soak.anna.sign_in()
             await connect_everybody(stack, customers, soak.anna, soak.traffic)
         try:
             with show.step(f"{report.minutes:g} minutes of traffic, expiries and kills"):

@@ -67,9 +67,8 @@ class Soak:
 
 
 async def connect_everybody(stack: Stack, customers: Sequence[Customer], anna: Person, traffic: Traffic) -> None:
-    """Returns when every customer is connected and has lists to book by."""
+    """Returns when every customer is connected and has lists to book by. She is signed in."""
     say_members(stack.addresses["kafka"], SECOND_BUSINESS, SECOND_ROLES, now=stack.clock.now())
-    await anna.sign_in()
     for customer in customers:
         await anna.connect(customer)
         await traffic.lists_arrive(customer)
