@@ -26,7 +26,7 @@ async def test_a_stopped_relay_loses_its_shard_and_then_only_repeats(ground: Gro
     plan = random.Random(seed)
     place, times = plan.choice([("relay.sent", 4), ("sender.accepted", 60)])
     _, producer = await asyncio.gather(
-        ground.start("consumer"), ground.start("producer", rate=plan.choice([15, 25, 35]))
+        ground.start("consumer"), ground.start("producer", rate=plan.choice([8, 12, 16]))
     )
     await asyncio.sleep(plan.uniform(0.5, 2))  # so that there are batches in whose middle it can be
     stopped = await ground.start("relay", name="stopped", failpoints=f"{place}:{plan.randint(1, times)}:SIGSTOP")

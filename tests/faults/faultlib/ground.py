@@ -185,13 +185,13 @@ class Ground:
         finally:
             await connection.close()
 
-    async def recovered(self, since: float, seconds: float = 60) -> float:
+    async def recovered(self, since: float, seconds: float = 120) -> float:
         """The fault ended at `since` (time.monotonic()): seconds until all that was posted by now has its effect."""
         mark = await self._sooner_or_later(_MARK, seconds=seconds)
         await self.until_none(_EFFECTS_MISSING, mark, self.put_aside, seconds=seconds)
         return time.monotonic() - since
 
-    async def drained(self, seconds: float = 60) -> None:
+    async def drained(self, seconds: float = 120) -> None:
         """Wait until every entry has its effect and nothing waits in the outbox. The producers have ended before."""
         await self.until_none(_EFFECTS_MISSING, 2**62, self.put_aside, seconds=seconds)
         await self.until_none(_NOT_SENT, seconds=seconds)
