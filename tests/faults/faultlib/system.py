@@ -85,9 +85,13 @@ class System:
         """Run one of the service's commands to its end."""
         program = self.program(f"{service}.worker")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", service.replace("-", "_"), command, env=dict(program.environment)
+            *(sys.executable, "-m", service.replace("-", "_"), command),
+            env=dict(program.environment),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
-        assert await asyncio.wait_for(process.wait(), 60) == 0, f"{service} {command} failed"
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == 0, f"{service} {command} failed: {said.decode()}"
 
     def result(self, findings: list[Finding], *, recovery_seconds: float) -> dict[str, Any]:
         """The line of the table, and what must be nothing. Events are those that this seed added."""
