@@ -145,6 +145,7 @@ class Ground:
         name = name or f"{kind}-{sum(actor.name.startswith(kind) for actor in self.actors) + 1}"
         history_path, log = self.directory / f"{name}.history", self.directory / f"{name}.log"
         given = {
+            "test": os.getpid(),
             "name": name,
             "history": str(history_path),
             "database": self.database,

@@ -45,8 +45,8 @@ class Told:
 
 def run(main: Callable[[Told, History], Awaitable[None]]) -> None:
     """Call `main` as the services' `__main__` does."""
-    _die_with_the_test()
     given = json.loads(sys.argv[1])
+    _die_with(given["test"])
     told = Told(**{each.name: given[each.name] for each in fields(Told) if each.name in given})
     configure_logging(told.name, "info")
     history = History(Path(told.history))
@@ -55,10 +55,9 @@ def run(main: Callable[[Told, History], Awaitable[None]]) -> None:
     history.note("ended")
 
 
-def _die_with_the_test() -> None:
+def _die_with(test: int) -> None:
     """A test that is itself killed must leave no process behind. Only Linux can promise that."""
     if sys.platform == "linux":
-        parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
+        if os.getppid() != test:
             sys.exit("the test ended before this process began")
