@@ -31,11 +31,11 @@ async def test_what_was_handled_and_not_acknowledged_comes_again_and_is_known(gr
     await ground.drained()
     hits = sum([await actor.metric('events_total{outcome="duplicate"}') for actor in left])
     await ground.stop_all()
+    await ground.verdict(recovery_seconds=recovery)
 
     assert hits, "nothing came again: this seed shows nothing"
     assert hits == sum(actor.did("known") for actor in left)
     assert deliveries_beyond_the_first(ground) == sum(actor.did("known") for actor in ground.actors)
-    await ground.verdict(recovery_seconds=recovery)
 
 
 def deliveries_beyond_the_first(ground: Ground) -> int:
