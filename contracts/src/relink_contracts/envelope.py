@@ -44,6 +44,7 @@ class Part(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
         use_attribute_docstrings=True,
+        defer_build=True,  # when first needed: no service says or hears more than half of the catalogue
     )
 
 

@@ -29,8 +29,9 @@ OWN_CALL_SECONDS: Final = 30  # connection-svc may have to refresh the token fir
 async def run(settings: Settings) -> None:
     now, pace = settings.process.clock(), pace_of(settings)
     kafka, holder = settings.kafka.bootstrap_servers, f"{socket.gethostname()}/{os.getpid()}"
-    inside = httpx2.AsyncClient(timeout=OWN_CALL_SECONDS)
-    outside = httpx2.AsyncClient(timeout=settings.sync.provider_timeout_seconds)
+    trusted = httpx2.create_ssl_context()  # one for both: each would read the system's certificates anew
+    inside = httpx2.AsyncClient(timeout=OWN_CALL_SECONDS, verify=trusted)
+    outside = httpx2.AsyncClient(timeout=settings.sync.provider_timeout_seconds, verify=trusted)
     async with database_of(settings) as database, inside, outside:
         consumer = Consumer(SERVICE, database, kafka, handlers(interval=pace.interval), now, version=VERSION)
         app = health.create_app({"database": database.ping, "consumer": consumer.is_ready})
