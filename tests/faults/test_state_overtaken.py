@@ -6,6 +6,7 @@ not given to Kafka's client; meanwhile the lock goes to another, and newer state
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import signal
@@ -19,6 +20,7 @@ from typing import Any, Final
 import asyncpg
 import psutil
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from faultlib.checker import Record, in_order, read_topic
 from faultlib.ground import eventually
 from faultlib.system import Day, System
@@ -190,20 +192,29 @@ async def eventually_stale(system: System, topic: str) -> None:
     await eventually(is_stale, 30)
 
 
+async def all_read(system: System, topic: str) -> None:
+    """Wait until each reader has taken in what is on the topic, late records too."""
+
+    def is_read(service: str) -> bool:
+        group = {"bootstrap.servers": system.stack.addresses["kafka"], "group.id": f"{service}.state"}
+        with contextlib.closing(Consumer(group)) as consumer:
+            numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            committed = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=10)
+            return all(max(0, each.offset) == consumer.get_watermark_offsets(each, timeout=10)[1] for each in committed)
+
+    async def is_read_by_all() -> bool:
+        return all([await asyncio.to_thread(is_read, service) for service in _HEARD[topic]])
+
+    await eventually(is_read_by_all, 60)
+
+
 async def readers_behind(system: System, topic: str, stands: Topic) -> set[str]:
-    """Readers that do not come to the newest state of a key, or leave it again."""
+    """Readers that have read everything, and do not know the newest state of each key."""
+    await all_read(system, topic)
     newest = {key: max(sequences) for key, sequences in stands.sequences.items()}
-    behind: dict[str, int] = {}
-
-    async def all_have_heard() -> bool:
-        behind.clear()
-        for service, query in _HEARD[topic].items():
-            heard = dict(await system.databases.rows(service, query))
-            behind[service] = sum(heard.get(key, 0) < sequence for key, sequence in newest.items())
-        return not any(behind.values())
-
-    try:
-        await eventually(all_have_heard, 60)
-    except TimeoutError:
-        return {service for service, count in behind.items() if count}
-    return set()
+    behind = set()
+    for service, query in _HEARD[topic].items():
+        heard = dict(await system.databases.rows(service, query))
+        if any(heard.get(key, 0) < sequence for key, sequence in newest.items()):
+            behind.add(service)
+    return behind

@@ -25,7 +25,7 @@ from devstack.demo.story import NotAsTold
 from devstack.home import DevstackError, write_whole
 from devstack.soak import evidence
 from devstack.soak.customers import customers_of
-from devstack.soak.evidence import Finding
+from devstack.soak.evidence import Finding, Wanted
 from devstack.soak.havoc import Havoc
 from devstack.soak.memory import MOST_GROWTH, Growth, MemoryWatch
 from devstack.soak.person import MailBox, Person
@@ -113,6 +113,9 @@ async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
         report.findings += [
             Finding("processes that ended by themselves", len(soak.havoc.ended_alone)),
             Finding(
+                "processes of ours whose memory was judged", sum(each.is_judged for each in report.memory), Wanted.ANY
+            ),
+            Finding(
                 f"processes of ours that grew beyond x {MOST_GROWTH:.2f}",
                 sum(each.is_judged and not each.is_flat for each in report.memory),
             ),
@@ -129,8 +132,8 @@ def _show(report: Report, show: Storyteller) -> None:
         + [f"{each.ratio:.3f}", "yes" if each.is_judged else "no"]
         for each in report.memory
     ]
-    columns = ["Process", "Longest life, warm", "MB first", "MB last", "MB a minute", "Last to first", "Judged"]
-    show.table("Resident memory of those that lived long enough to tell", columns, rows)
+    columns = ["Process", "Warm for", "MB first", "MB last", "MB a minute", "Ratio", "Judged"]
+    show.table("Resident memory over the longest life, where it was long enough to tell", columns, rows)
     drained = "not" if report.seconds_to_drain is None else f"in {report.seconds_to_drain:g} s"
     show.table(
         f"Verdict after {report.minutes:g} minutes, drained {drained}",
