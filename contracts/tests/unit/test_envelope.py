@@ -1,13 +1,19 @@
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 from relink_contracts import Undecodable, UnknownType, decode
 from relink_contracts.envelope import (
     MAX_RECORD_BYTES,
+    EventData,
     NotAState,
     Reason,
+    Received,
     RecordTooLarge,
     Tombstone,
     parse,
@@ -102,7 +108,14 @@ def test_a_record_that_lacks_an_attribute_has_no_envelope(missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"ce_specversion": "0.9"}, {"ce_sequence": "one"}, {"ce_time": "yesterday"}, {"ce_source": ""}]
+    "broken",
+    [
+        {"ce_specversion": "0.9"},
+        {"ce_sequence": "one"},
+        {"ce_time": "yesterday"},
+        {"ce_time": "2026-11-12T09:30:00"},
+        {"ce_source": ""},
+    ],
 )
 def test_a_record_with_a_broken_attribute_has_no_envelope(broken: dict[str, str | None]) -> None:
     with pytest.raises(Undecodable) as refused:
@@ -119,6 +132,52 @@ def test_headers_that_are_no_text_are_no_envelope() -> None:
         decode(Record(record.topic, record.key, record.value, latin))
 
     assert refused.value.reason is Reason.NO_ENVELOPE
+
+
+@pytest.mark.parametrize(("null", "reason"), [("ce_subject", Reason.NO_ENVELOPE), ("ce_id", Reason.NO_ID)])
+def test_an_attribute_that_is_null_is_a_missing_one(null: str, reason: Reason) -> None:
+    record = record_of(a(ConnectionExpired))
+    nulled: Any = [(name, None if name == null else text) for name, text in record.headers]
+
+    with pytest.raises(Undecodable) as refused:
+        decode(Record(record.topic, record.key, record.value, nulled))
+
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("2026-11-12T09:30:00.123456789Z", NOW.replace(microsecond=123456)),
+        ("2026-11-12T22:30:00+13:00", NOW),
+    ],
+)
+def test_a_time_is_heard_in_utc_whatever_its_zone_and_precision(written: str, time: datetime) -> None:
+    heard = decode(record_of(a(ConnectionExpired), headers={"ce_time": written}))
+
+    assert (heard.time, heard.time.tzinfo) == (time, UTC)
+
+
+@pytest.mark.parametrize("cause", [None, received(ConnectionState)])
+def test_our_reading_of_an_envelope_is_the_one_of_the_cloudevents_library(cause: Received[EventData] | None) -> None:
+    record = to_record(say(a(ItemPublishFailed), at=NOW, caused_by=cause), sequence=12)
+
+    ours = parse(Record(*record))
+    message = KafkaMessage(dict(record.headers), record.key, record.value or b"")
+    theirs = from_binary(message, JSONFormat(), CloudEvent).get_attributes()
+
+    assert {
+        "id": str(ours.id),
+        "source": ours.source,
+        "type": ours.type,
+        "subject": ours.subject,
+        "partitionkey": ours.key,
+        "time": ours.time,
+        "sequence": f"{ours.sequence:020d}",
+        "businessid": ours.business_id,
+        "correlationid": ours.correlation_id,
+        **({"causationid": ours.causation_id} if cause else {}),
+    } == {name: value for name, value in theirs.items() if name not in ("specversion", "datacontenttype", "dataschema")}
 
 
 def test_bytes_of_somebody_else_have_no_envelope() -> None:
@@ -155,6 +214,7 @@ def test_an_event_without_a_uuid7_is_undecodable(event_id: str | None) -> None:
         (b"[]", Reason.DATA_INVALID),
         (b'{"business_id": "biz_demo"}', Reason.DATA_INVALID),
         (None, Reason.DATA_INVALID),
+        (b'"' + b"x" * MAX_RECORD_BYTES + b'"', Reason.TOO_LARGE),
     ],
 )
 def test_a_value_that_is_no_data_of_its_type_is_undecodable(value: bytes | None, reason: Reason) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from build_web_svc import World, signed_in
@@ -93,7 +94,7 @@ async def test_a_membership_opens_the_pages_and_its_end_closes_them(world: World
 
 
 def tombstone(event: Received[EventData]) -> Received[EventData]:
-    return Received(**{**vars(event), "data": None})
+    return replace(event, data=None)
 
 
 async def test_the_providers_health_is_kept_and_told_to_every_business(world: World) -> None:
