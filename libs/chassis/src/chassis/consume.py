@@ -5,10 +5,11 @@ partition, up to the first record that is not settled. What happens when somethi
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -17,40 +18,41 @@ from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from opentelemetry import trace
-from structlog.contextvars import bound_contextvars
 
 from chassis import failpoints, inbox, metrics
 from chassis.clock import Clock, happens_within
 from chassis.database import Database, Tx
 from chassis.failures import Batch, FailurePolicy, NotYetKnown, Settled
 from chassis.kafka import READING, end_for_good, is_reachable
-from chassis.observe import links_to
+from chassis.observe import hearing, scrub, span_of
 from relink_contracts import envelope
 from relink_contracts.envelope import EventData, Received, Undecodable, UnknownType
 
-__all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "reacts"]
+__all__ = ["Consumer", "Handler", "NotYetKnown", "knows", "knows_together", "reacts"]
 
 # Draining: longer than a batch may wait (30 s) with a statement's time (20 s), shorter than the rebalance (60 s).
 _DRAIN_SECONDS, _SENT_BACK_SECONDS, _PROBE_SECONDS = 50, 5.0, 5.0
 _BATCHES: Final = {"batch": True, "max_records": 500, "batch_timeout_ms": 50, "ack_policy": AckPolicy.MANUAL}
 _MEMBER: Final = {"session_timeout_ms": 10_000, "heartbeat_interval_ms": 1_000, "rebalance_timeout_ms": 60_000}
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer("chassis.consume")
+_seconds = functools.cache(metrics.handling_seconds.labels)  # to look it up costs more than to observe
 
 E = TypeVar("E", bound=EventData)
-Settle = Callable[[ConsumerRecord, Batch], Awaitable[Settled]]
+Heard = Received[EventData]
+Together = Callable[[Sequence[Received[Any]], Tx], Awaitable[None]]
+Work = Callable[[Batch], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Handler:
-    """What a service does about one type of event; made by `knows` and `reacts`."""
+    """What a service does about one type of event; made by `knows`, `knows_together` and `reacts`."""
 
     event: type[EventData]
     function: Callable[[Received[Any], Tx], Awaitable[None]]
     once: bool
+    together: Together | None = None
 
-    async def deliver(self, event: Received[EventData], tx: Tx, consumer: str) -> bool:
+    async def deliver(self, event: Heard, tx: Tx, consumer: str) -> bool:
         """False if `consumer` has reacted to this event before."""
         if self.once and not await inbox.first_time(tx, consumer, event):
             return False
@@ -61,6 +63,14 @@ class Handler:
 def knows(event: type[E], function: Callable[[Received[E], Tx], Awaitable[None]]) -> Handler:
     """`function` keeps our picture of somebody else's entity: it must ignore what is older than what it has seen."""
     return Handler(event, function, once=False)
+
+
+def knows_together(event: type[E], function: Callable[[Sequence[Received[E]], Tx], Awaitable[None]]) -> Handler:
+    """As `knows`, for what comes by the thousand: `function` gets the events of one poll, each key's in order.
+
+    If their one transaction fails they come again one by one. Nothing else can be heard on their topic.
+    """
+    return Handler(event, lambda each, tx: function([each], tx), once=False, together=function)
 
 
 def reacts(event: type[E], function: Callable[[Received[E], Tx], Awaitable[None]]) -> Handler:
@@ -76,20 +86,23 @@ class Consumer:
     def __init__(  # noqa: PLR0913 - built once, in main
         self, service: str, database: Database, kafka: str, handlers: Collection[Handler], clock: Clock, *, version: str
     ) -> None:
-        """`kafka` is bootstrap servers. Raises ValueError when two handlers react to one type of event."""
+        """`kafka` is bootstrap servers. Raises ValueError when handlers of one type or topic exclude each other."""
         self._service, self._database, self._kafka, self._clock = service, database, kafka, clock
         self._handlers: dict[str, list[Handler]] = defaultdict(list)
         for handler in handlers:
             if handler.once and any(other.once for other in self._handlers[handler.event.TYPE]):
                 raise ValueError(f"two handlers react to {handler.event.TYPE}: their inbox row would be the same")
+            if handler.together and len([each for each in handlers if each.event.TOPIC == handler.event.TOPIC]) > 1:
+                raise ValueError(f"{handler.event.TYPE} is handled together: nothing else is heard on its topic")
             self._handlers[handler.event.TYPE].append(handler)
+        self._together = {handler.event.TOPIC: handler.together for handler in handlers if handler.together}
         # Two connections of the pool are left to whatever else the process does.
         self._room = asyncio.Semaphore(max(1, database.max_size - 2))
         self._failures = FailurePolicy(service, kafka, version)
         states = {handler.event.TOPIC for handler in handlers if envelope.is_state(handler.event)}
         events = {handler.event.TOPIC for handler in handlers} - states
         named = [(f"{service}.state", states), (service, events)]
-        self._groups = [_Group(kafka, name, topics, self._settle, self._failures) for name, topics in named if topics]
+        self._groups = [_Group(kafka, name, topics, self._work, self._failures) for name, topics in named if topics]
         self._begun = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -113,46 +126,70 @@ class Consumer:
         """Whether it takes events: not before the states were read, not when stopped or long without the database."""
         return self._begun and all(group.has_joined for group in self._groups) and self._failures.are_bearable
 
+    async def _work(self, batch: Batch) -> None:
+        for (topic, _), places in batch.places.items():
+            if (function := self._together.get(topic)) is not None and not self._failures.have_stopped:
+                await self._settle_together(function, places, batch)
+        await batch.work(lambda places: self._one_key(places, batch))
+
+    async def _settle_together(self, function: Together, places: Sequence[int], batch: Batch) -> None:
+        """Have these handled in one transaction, or leave them as they are, to be taken one by one."""
+        records = [batch.records[place] for place in places]
+        try:
+            events = [self._read(record)[1] for record in records]
+            async with self._room, self._database.transaction() as tx:
+                with span_of(events[0].type, ()), _seconds(self._service, events[0].type).time():
+                    await function(events, tx)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it comes up again with the record that is to blame
+            _log.warning("events.not_together", topic=records[0].topic, events=len(records), error=scrub(repr(error)))
+            return
+        batch.outcomes[records[0].topic, "handled"] += len(records)
+        for place in places:
+            batch.settle(place, Settled.HANDLED)
+
+    async def _one_key(self, places: Iterable[int], batch: Batch) -> None:
+        settled = Settled.HANDLED
+        for place in places:
+            if settled is not Settled.LEFT:
+                record = batch.records[place]
+                try:
+                    settled = await self._settle(record, batch)
+                except Exception:  # noqa: BLE001 - a bug of ours; without an answer the record would be stepped over
+                    _log.exception("consumer.broken", topic=record.topic, offset=record.offset)
+                    settled = Settled.LEFT
+            batch.settle(place, settled)
+
     async def _settle(self, record: ConsumerRecord, batch: Batch) -> Settled:
+        hearing.set(None)
         try:
             handlers, event = self._read(record)
         except UnknownType:
-            self._count(record, "unknown_type")
+            batch.outcomes[record.topic, "unknown_type"] += 1
             return Settled.PASSED
         except Undecodable as problem:
             return await self._failures.put_aside(record, batch, problem.reason, problem)
-        except envelope.RecordTooLarge as problem:
-            return await self._failures.put_aside(record, batch, "too_large", problem)
-        return await self._failures.tried(lambda: self._handle(handlers, event, record), record, batch)
+        hearing.set(event)
+        return await self._failures.tried(lambda: self._handle(handlers, event, record, batch), record, batch)
 
-    def _read(self, record: ConsumerRecord) -> tuple[list[Handler], Received[EventData]]:
-        size = sum(len(part or b"") for part in (record.key, record.value, *(text for _, text in record.headers)))
-        if size > envelope.MAX_RECORD_BYTES:
-            raise envelope.RecordTooLarge("a record", f"offset {record.offset}", size)
+    def _read(self, record: ConsumerRecord) -> tuple[list[Handler], Heard]:
         parsed = envelope.parse(record)
         handlers = self._handlers.get(parsed.type)
         if handlers is None:
             raise UnknownType(parsed.type)
         return handlers, envelope.read(parsed, handlers[0].event, received_at=self._clock.now())
 
-    async def _handle(self, handlers: list[Handler], event: Received[EventData], record: ConsumerRecord) -> None:
-        kind, links = trace.SpanKind.CONSUMER, links_to(record.headers)
-        about = {"event_type": event.type, "event_id": str(event.id), "subject": event.subject}
-        with _tracer.start_as_current_span(event.type, kind=kind, links=links), bound_contextvars(**about):
-            async with self._room, self._database.transaction() as tx:
-                with metrics.handling_seconds.labels(self._service, event.type).time():
-                    delivered = [await handler.deliver(event, tx, self._service) for handler in handlers]
-        self._count(record, "handled" if any(delivered) else "duplicate")
-
-    def _count(self, record: ConsumerRecord, outcome: str) -> None:
-        metrics.events.labels(self._service, record.topic, outcome).inc()
+    async def _handle(self, handlers: list[Handler], event: Heard, record: ConsumerRecord, batch: Batch) -> None:
+        async with self._room, self._database.transaction() as tx:
+            with span_of(event.type, record.headers), _seconds(self._service, event.type).time():
+                delivered = [await handler.deliver(event, tx, self._service) for handler in handlers]
+        batch.outcomes[record.topic, "handled" if any(delivered) else "duplicate"] += 1
 
 
 class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
     """One consumer group and this process' part in it."""
 
-    def __init__(self, kafka: str, group_id: str, topics: set[str], settle: Settle, failures: FailurePolicy) -> None:
-        self.group_id, self._topics, self._settle, self._failures = group_id, topics, settle, failures
+    def __init__(self, kafka: str, group_id: str, topics: set[str], work: Work, failures: FailurePolicy) -> None:
+        self.group_id, self._topics, self._work, self._failures = group_id, topics, work, failures
         self._hurry, self._is_stopping, self.has_joined = asyncio.Event(), False, False
         clients: dict[str, Any] = {"consumer_only": True, "allow_auto_create_topics": False, "apply_types": False}
         servers = kafka.split(",")  # FastStream takes a text for one address
@@ -234,10 +271,7 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take(self, records: tuple[ConsumerRecord, ...]) -> None:
         batch = Batch(records, self._hurry)
-        keys: dict[object, list[ConsumerRecord]] = defaultdict(list)
-        for record in records:
-            keys[record.topic, record.partition, record.key].append(record)
-        await asyncio.gather(*(self._one_key(each, batch) for each in keys.values()))
+        await self._work(batch)
         if self._consumer is None:  # stopped before the batch was: it is taken again
             return
         self._failures.remember(batch)
@@ -251,20 +285,9 @@ class _Group(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._consumer.commit({partition: offset for partition, (offset, _) in offsets.items()})
         except (KafkaError, TimeoutError) as error:  # the group moved on, or a later commit says it too
             _log.warning("consumer.commit_failed", group=self.group_id, error=f"{type(error).__name__}: {error}")
-        for record in {(record.topic, record.partition): record for record in records}.values():
-            lag = metrics.consumer_lag_seconds.labels(self.group_id, record.topic, record.partition)
-            lag.set(max(0, time.time() - record.timestamp / 1000))
-
-    async def _one_key(self, records: Iterable[ConsumerRecord], batch: Batch) -> None:
-        settled = Settled.HANDLED
-        for record in records:
-            if settled is not Settled.LEFT:
-                try:
-                    settled = await self._settle(record, batch)
-                except Exception:  # noqa: BLE001 - a bug of ours; without an answer the record would be stepped over
-                    _log.exception("consumer.broken", topic=record.topic, offset=record.offset)
-                    settled = Settled.LEFT
-            batch.settle(record, settled)
+        for partition, places in batch.places.items():
+            lag = metrics.consumer_lag_seconds.labels(self.group_id, *partition)
+            lag.set(max(0, time.time() - records[places[-1]].timestamp / 1000))
 
     def _send_back(self, partition: TopicPartition, offset: int) -> None:
         """Take this partition up again from here, later; never if the consumer has stopped."""

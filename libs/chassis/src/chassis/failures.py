@@ -1,8 +1,8 @@
 """What becomes of an event that cannot be handled (architecture.md, section 6)."""
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -23,8 +23,10 @@ from relink_contracts.envelope import RecordToSend
 _BATCH_SECONDS: Final = 30.0
 # Seconds before each further try, by what failed: 6 tries in 13.5 s, 3 tries in 5 s.
 _PAUSES: Final = {"not_yet_known": (0.5, 1.0, 2.0, 4.0, 6.0), "unexpected": (1.0, 4.0)}
-_NOT_READY_SECONDS, _IN_A_ROW = 60.0, 5
+_NOT_READY_SECONDS, _IN_A_ROW, _LANES = 60.0, 5, 100
 _log = structlog.get_logger(__name__)
+
+Partition = tuple[str, int]
 
 
 class NotYetKnown(Exception):
@@ -45,17 +47,38 @@ class Settled(Enum):
 
 
 class Batch:
-    """The records of one poll until each is settled."""
+    """The records of one poll until each is settled. `settled` says it of the record in the same place."""
 
-    def __init__(self, records: Iterable[ConsumerRecord], hurry: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        self._hurry, self.until = hurry, loop.time() + _BATCH_SECONDS
-        self.settled: dict[TopicPartition, dict[int, asyncio.Future[Settled]]] = defaultdict(dict)
-        for record in records:
-            self.settled[_partition(record)][record.offset] = loop.create_future()
+    def __init__(self, records: Sequence[ConsumerRecord], hurry: asyncio.Event) -> None:
+        self.records, self._hurry = records, hurry
+        self.until = asyncio.get_running_loop().time() + _BATCH_SECONDS
+        self.settled: list[Settled | None] = [None] * len(records)
+        self.places: dict[Partition, list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            self.places[record.topic, record.partition].append(place)
+        self.outcomes: dict[tuple[str, str], int] = defaultdict(int)  # by topic, for the metric
+        self._awaited: dict[int, asyncio.Event] = {}
 
-    def settle(self, record: ConsumerRecord, settled: Settled) -> None:
-        self.settled[_partition(record)][record.offset].set_result(settled)
+    async def work(self, one_key: Callable[[list[int]], Awaitable[None]]) -> None:
+        """Have what is not settled worked on: keys side by side, each by the places of its records, in order."""
+        keys: dict[object, list[int]] = defaultdict(list)
+        for place, record in enumerate(self.records):
+            if self.settled[place] is None:
+                keys[record.topic, record.partition, record.key].append(place)
+        self._one_key, self._keys = one_key, iter(keys.values())
+        # A task per key would cost more than an idle handler; so there are some, and one that waits starts another.
+        async with asyncio.TaskGroup() as self._lanes:
+            for _ in range(min(_LANES, len(keys))):
+                self._lanes.create_task(self._lane())
+
+    async def _lane(self) -> None:
+        for places in self._keys:
+            await self._one_key(places)
+
+    def settle(self, place: int, settled: Settled) -> None:
+        self.settled[place] = settled
+        if place in self._awaited:
+            self._awaited[place].set()
 
     @property
     def has_time(self) -> bool:
@@ -63,20 +86,27 @@ class Batch:
 
     async def pause(self, seconds: float) -> bool:
         """Wait before another try. False when there is no time left for one."""
+        self._lanes.create_task(self._lane())
         await happens_within(self._hurry, min(seconds, self.until - asyncio.get_running_loop().time()))
         return self.has_time
 
-    async def before(self, record: ConsumerRecord) -> list[Settled]:
+    async def before(self, record: ConsumerRecord) -> list[Settled | None]:
         """What became of the records before this one in its partition, once that is known of all of them."""
-        settled = self.settled[_partition(record)]
-        return await asyncio.gather(*(future for offset, future in settled.items() if offset < record.offset))
+        self._lanes.create_task(self._lane())
+        places = self.places[record.topic, record.partition]
+        earlier = [place for place in places if self.records[place].offset < record.offset]
+        for place in earlier:
+            if self.settled[place] is None:
+                await self._awaited.setdefault(place, asyncio.Event()).wait()
+        return [self.settled[place] for place in earlier]
 
     def offsets(self) -> dict[TopicPartition, tuple[int, bool]]:
         """Up to where each partition may be committed, and whether that is a record to be taken again."""
         offsets = {}
-        for partition, settled in self.settled.items():
-            left = [offset for offset, future in settled.items() if future.result() is Settled.LEFT]
-            offsets[partition] = (left[0], True) if left else (max(settled) + 1, False)
+        for partition, places in self.places.items():
+            left = [self.records[place].offset for place in places if self.settled[place] is Settled.LEFT]
+            offset = left[0] if left else self.records[places[-1]].offset + 1
+            offsets[TopicPartition(*partition)] = offset, bool(left)
         return offsets
 
 
@@ -94,7 +124,7 @@ class FailurePolicy:
     def __init__(self, service: str, kafka: str, version: str) -> None:
         self._service, self._version = service, version
         self.sender, self._sending = Sender(kafka), asyncio.Lock()
-        self._in_a_row: dict[TopicPartition, int] = defaultdict(int)
+        self._in_a_row: dict[Partition, int] = defaultdict(int)
         self._outage_since: float | None = None
         self.have_stopped = False
         metrics.consumer_stopped.labels(service).set(0)
@@ -107,7 +137,7 @@ class FailurePolicy:
 
     async def tried(self, handle: Callable[[], Awaitable[None]], record: ConsumerRecord, batch: Batch) -> Settled:
         """Handle the record, again after a pause if need be."""
-        counted: Counter[str] = Counter()
+        counted: dict[str, int] = defaultdict(int)
         first_at = None
         while not self.have_stopped:
             try:
@@ -119,7 +149,7 @@ class FailurePolicy:
                 what = f"{type(error).__name__}: {scrub(str(error))}"
                 _log.warning("event.failed", topic=record.topic, offset=record.offset, code=code, error=what)
                 if code in _PAUSES and counted[code] > len(_PAUSES[code]):
-                    return await self._park(record, batch, _Failure(code, error, counted.total(), first_at))
+                    return await self._park(record, batch, _Failure(code, error, sum(counted.values()), first_at))
                 if not await batch.pause(_PAUSES[code][counted[code] - 1] if code in _PAUSES else 1.0):
                     return Settled.LEFT
             else:
@@ -132,9 +162,11 @@ class FailurePolicy:
         return Settled.PASSED if await self._dead_letter(record, batch, _Failure(code, error)) else Settled.LEFT
 
     def remember(self, batch: Batch) -> None:
-        """Carry into the next batch how each partition of this one ended."""
-        for partition, settled in batch.settled.items():
-            self._in_a_row[partition] = self._row(partition, [future.result() for future in settled.values()])
+        """Count what came of this batch, and carry into the next one how each partition ended."""
+        for (topic, outcome), times in batch.outcomes.items():
+            metrics.events.labels(self._service, topic, outcome).inc(times)
+        for partition, places in batch.places.items():
+            self._in_a_row[partition] = self._row(partition, [batch.settled[place] for place in places])
 
     def _code(self, error: Exception) -> str:
         if isinstance(error, NotYetKnown):
@@ -144,7 +176,7 @@ class FailurePolicy:
         self._outage_since = self._outage_since or asyncio.get_running_loop().time()
         return "outage"
 
-    def _row(self, partition: TopicPartition, settled: Iterable[Settled]) -> int:
+    def _row(self, partition: Partition, settled: Iterable[Settled | None]) -> int:
         """How many handler failures stand one after the other at the end, those of earlier batches counted in."""
         row = self._in_a_row[partition]
         for each in settled:
@@ -158,7 +190,7 @@ class FailurePolicy:
         earlier = await batch.before(record)
         if self.have_stopped or Settled.LEFT in earlier or not await self._dead_letter(record, batch, failure):
             return Settled.LEFT
-        if self._row(_partition(record), [*earlier, Settled.PARKED]) >= _IN_A_ROW:
+        if self._row((record.topic, record.partition), [*earlier, Settled.PARKED]) >= _IN_A_ROW:
             self.have_stopped = True
             metrics.consumer_stopped.labels(self._service).set(1)
             _log.error("consumer.stopped", topic=record.topic, partition=record.partition, in_a_row=_IN_A_ROW)
@@ -199,7 +231,3 @@ class FailurePolicy:
         trace = failure.error if failure.code == "unexpected" else None
         _log.error("event.dead_lettered", **origin, code=failure.code, error=added["error-message"], exc_info=trace)
         return True
-
-
-def _partition(record: ConsumerRecord) -> TopicPartition:
-    return TopicPartition(record.topic, record.partition)

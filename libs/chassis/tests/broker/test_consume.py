@@ -1,13 +1,14 @@
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from build_chassis import Diary, a_thing, eventually, produce, said
 from prometheus_client import REGISTRY
 
-from chassis.consume import Consumer, knows, reacts
+from chassis.consume import Consumer, knows, knows_together, reacts
 from chassis.database import Tx
 from chassis.tail import tail
 from chassis.testing import FrozenClock
@@ -81,6 +82,51 @@ async def test_two_reactions_to_one_type_are_refused(stage) -> None:
     twice = [reacts(stage.Happened, Diary()), reacts(stage.Happened, Diary())]
     with pytest.raises(ValueError, match="two handlers react"):
         Consumer("stub", stage.database, stage.kafka, twice, FrozenClock, version="1")
+
+
+async def test_events_that_are_handled_together_are_one_transaction_in_the_order_of_their_keys(stage) -> None:
+    polls: list[list[tuple[str, int]]] = []
+
+    async def on_things(events: Sequence[Any], tx: Tx) -> None:
+        polls.append([(event.subject, event.data.number) for event in events])
+        await tx.executemany("INSERT INTO things (id) VALUES ($1) ON CONFLICT DO NOTHING", [(polls[-1][0][0],)])
+
+    things = [(f"thg_{number % 7}", number) for number in range(200)]
+    await produce(stage.kafka, *(said(a_thing(name, stage.Happened, number=number)) for name, number in things))
+    async with stage.consuming(knows_together(stage.Happened, on_things)):
+        await eventually(stage.all_committed(200))
+
+    assert [each for poll in polls for each in poll] == things
+    assert len(polls) < 20
+    assert await stage.has("SELECT FROM things WHERE id = 'thg_0'")
+
+
+async def test_when_one_of_many_together_fails_each_is_handled_alone_and_only_that_one_is_put_aside(stage) -> None:
+    alone = Diary()
+
+    async def on_things(events: Sequence[Any], tx: Tx) -> None:
+        await tx.executemany("INSERT INTO things (id) VALUES ($1)", [(event.subject,) for event in events])
+        if any(event.data.number == 7 for event in events):
+            raise RuntimeError
+        await alone(events[0], tx)
+
+    things = [said(a_thing(f"thg_{number}", stage.Happened, number=number)) for number in range(20)]
+    await produce(stage.kafka, *things[:10], (stage.topic, b"k", b"{", []), *things[10:])
+    async with stage.consuming(knows_together(stage.Happened, on_things)):
+        await eventually(stage.all_committed(21))
+
+    assert sorted(alone.numbers) == [number for number in range(20) if number != 7]
+    assert sorted(dict(each.headers)["dlq-error-code"] for each in await stage.dead_letters()) == [
+        b"no_envelope",
+        b"unexpected",
+    ]
+    assert not await stage.has("SELECT FROM things WHERE id = 'thg_7'")
+
+
+async def test_what_is_handled_together_shares_its_topic_with_no_other_handler(stage) -> None:
+    both = [knows_together(stage.Happened, Diary()), knows(stage.Happened, Diary())]
+    with pytest.raises(ValueError, match="nothing else is heard on its topic"):
+        Consumer("stub", stage.database, stage.kafka, both, FrozenClock, version="1")
 
 
 async def test_a_tombstone_reaches_its_handler_without_data(stage) -> None:

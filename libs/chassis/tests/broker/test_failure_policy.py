@@ -203,6 +203,24 @@ async def test_an_event_about_an_entity_not_yet_known_is_tried_again_until_it_is
     assert await stage.dead_letters() == []
 
 
+async def test_however_many_keys_wait_for_another_try_the_others_go_on(stage) -> None:
+    diary = Diary()
+    await produce(
+        stage.kafka, *(said(a_thing(f"thg_{number}", stage.Happened, number=number)) for number in range(300))
+    )
+
+    async def waits_for_the_last(event: Any, tx: Tx) -> None:
+        if event.data.number < 299 and 299 not in diary.numbers:
+            raise NotYetKnown("thg_299")
+        await diary(event, tx)
+
+    async with stage.consuming(reacts(stage.Happened, waits_for_the_last)):
+        await eventually(stage.all_committed(300))
+
+    assert diary.numbers[0] == 299
+    assert await stage.dead_letters() == []
+
+
 async def test_an_entity_that_stays_unknown_is_put_aside(stage) -> None:
     diary = Diary(always=NotYetKnown("thg_1"), only="thg_1")
     events = [said(a_thing(name, stage.Happened, number=number)) for name, number in [("thg_1", 1), ("thg_2", 2)]]

@@ -70,7 +70,8 @@ def test_a_records_traceparent_becomes_a_link() -> None:
 
 CODE = """
 import logging, structlog
-from chassis.observe import configure_logging
+from types import SimpleNamespace
+from chassis.observe import configure_logging, hearing
 configure_logging("stub-svc", "info")
 structlog.contextvars.bind_contextvars(request_id="req-1")
 structlog.get_logger("a").info("thing.happened", thing_id="thg_1", password="hunter2")
@@ -81,6 +82,8 @@ try:
     raise RuntimeError("token=hunter2")
 except RuntimeError:
     structlog.get_logger("a").exception("thing.failed")
+hearing.set(SimpleNamespace(type="relink.thing.happened.v1", id=7, subject="thg_1"))
+structlog.get_logger("a").info("thing.heard")
 """
 
 
@@ -90,8 +93,10 @@ def test_every_line_is_json_with_service_and_context_and_without_secrets() -> No
     )
     lines = [json.loads(line) for line in ended.stderr.splitlines()]
 
-    assert [line["event"] for line in lines] == ["thing.happened", "Bearer [hidden]", "thing.failed"]
+    assert [line["event"] for line in lines] == ["thing.happened", "Bearer [hidden]", "thing.failed", "thing.heard"]
     assert all(line["service"] == "stub-svc" and line["request_id"] == "req-1" for line in lines)
     assert {"level", "timestamp", "logger"} <= lines[0].keys()
     assert "RuntimeError" in lines[2]["exception"]
+    about = (lines[3]["event_type"], lines[3]["event_id"], lines[3]["subject"])
+    assert about == ("relink.thing.happened.v1", "7", "thg_1")
     assert "hunter2" not in ended.stderr

@@ -6,7 +6,7 @@ from build_list_svc import Call, a_body
 
 from chassis.database import Database
 from list_svc.handlers.on_connection import on_connection
-from list_svc.handlers.on_list_entry import on_list_entry
+from list_svc.handlers.on_list_entries import on_list_entries
 from list_svc.handlers.on_sync_completed import on_sync_completed
 from relink_contracts.events import ConnectionState, ListEntry, SyncCompleted
 from relink_contracts.testing import received
@@ -21,10 +21,9 @@ async def lists_of_the_demo_business(database: Database) -> None:
     async with database.transaction() as tx:
         await on_connection(received(ConnectionState, 1), tx)
         await on_connection(received(ConnectionState, 1, connection_id="con_9", business_id="biz_other"), tx)
-        for code, name in ACCOUNTS:
-            await on_list_entry(received(ListEntry, 1, external_id=code, code=code, name=name), tx)
+        accounts = [received(ListEntry, 1, external_id=code, code=code, name=name) for code, name in ACCOUNTS]
         archived = received(ListEntry, 1, external_id="470", code="470", name="Wages", active=False)
-        await on_list_entry(archived, tx)
+        await on_list_entries([*accounts, archived], tx)
         await on_sync_completed(received(SyncCompleted, 2), tx)
 
 

@@ -5,6 +5,7 @@ from chassis.testing import twice
 from list_svc.domain.lists import Completeness, Entry, ListKey
 from list_svc.domain.paging import Page
 from list_svc.handlers import HANDLERS
+from list_svc.handlers.on_list_entries import on_list_entries
 from list_svc.store import connections, entries
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import (
@@ -97,6 +98,26 @@ async def test_an_entry_that_left_the_provider_is_gone_until_it_is_said_again(tx
 
     await hear(tx, received(ListEntry, 3))
     assert len(await accounts(tx)) == 1
+
+
+async def test_entries_of_one_poll_end_as_if_they_had_come_one_by_one(tx: Tx) -> None:
+    gone, back = (f"con_1/accounts/{code}" for code in ("404", "400"))
+    poll = [
+        received(ListEntry, 1, name="Old name"),
+        received(ListEntry, 2, name="New name"),
+        received(ListEntry, 1, external_id="404"),
+        received_tombstone(ListEntry, gone, 2),
+        received_tombstone(ListEntry, back, 2),
+        received(ListEntry, 3, external_id="400", name="Back again"),
+    ]
+
+    await on_list_entries(poll, tx)
+    await on_list_entries(poll, tx)
+
+    assert [(entry.key.external_id, entry.name) for entry in await accounts(tx)] == [
+        ("400", "Back again"),
+        ("429", "New name"),
+    ]
 
 
 async def test_a_tombstone_before_its_entry_holds(tx: Tx) -> None:

@@ -8,6 +8,7 @@ from chassis.consume import NotYetKnown
 from chassis.database import Tx
 from chassis.testing import twice
 from notifier_svc.handlers import HANDLERS
+from notifier_svc.handlers.on_memberships import on_memberships
 from notifier_svc.store import connections, members
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import (
@@ -69,6 +70,18 @@ async def test_somebody_who_left_is_told_nothing(tx: Tx) -> None:
     await hear(tx, ANNA, BEN, received_tombstone(Membership, "biz_demo/usr_anna", 2), CONNECTED, OPENED)
 
     assert await notices(tx) == []
+
+
+async def test_memberships_of_one_poll_end_as_if_they_had_come_one_by_one(tx: Tx) -> None:
+    back = received(Membership, 3, user_id="usr_ben", roles=("admin",))
+    poll = [ANNA, BEN, received_tombstone(Membership, "biz_demo/usr_ben", 2), back, CARLA]
+    poll += [received_tombstone(Membership, "biz_demo/usr_carla", 2)]
+
+    await on_memberships(poll, tx)
+    await on_memberships(poll, tx)
+
+    found = [(member.user_id, member.roles) for member in await members.of_business(tx, "biz_demo")]
+    assert found == [("usr_anna", ("admin",)), ("usr_ben", ("admin",))]
 
 
 async def test_a_membership_older_than_the_last_one_seen_changes_nothing(tx: Tx) -> None:

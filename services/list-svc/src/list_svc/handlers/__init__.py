@@ -1,8 +1,8 @@
 """Every event that list-svc hears."""
 
-from chassis.consume import Handler, knows
+from chassis.consume import Handler, knows, knows_together
 from list_svc.handlers.on_connection import on_connection
-from list_svc.handlers.on_list_entry import on_list_entry
+from list_svc.handlers.on_list_entries import on_list_entries
 from list_svc.handlers.on_sync_completed import on_sync_completed
 from relink_contracts.events import (
     ConnectionChanged,
@@ -18,6 +18,6 @@ HANDLERS: tuple[Handler, ...] = (
     knows(ConnectionEstablished, on_connection),
     knows(ConnectionChanged, on_connection),
     knows(ConnectionDisconnected, on_connection),
-    knows(ListEntry, on_list_entry),
+    knows_together(ListEntry, on_list_entries),
     knows(SyncCompleted, on_sync_completed),
 )

@@ -1,5 +1,7 @@
 """List entries and the synchronisations that brought them, which sync-svc owns."""
 
+from collections.abc import Iterable
+
 import asyncpg
 
 from chassis.database import Tx
@@ -49,29 +51,15 @@ _ACTIVE = """SELECT list, active FROM entries
     WHERE connection_id = $1 AND business_id = $2 AND NOT gone"""
 
 
-async def apply(tx: Tx, entry: Entry, sequence: int) -> None:
-    """Keeps the entry with the highest sequence."""
-    await tx.execute(
-        _APPLY,
-        entry.key.connection_id,
-        entry.key.list,
-        entry.key.external_id,
-        entry.business_id,
-        entry.parent_id,
-        entry.name,
-        entry.code,
-        entry.type,
-        entry.tax_treatment,
-        entry.valid_tax_rates,
-        entry.active,
-        entry.list_version,
-        sequence,
-    )
+async def apply(tx: Tx, said: Iterable[tuple[Entry, int]]) -> None:
+    """Keeps of each entry what was said with the highest sequence, the number beside it."""
+    await tx.executemany(_APPLY, [(*_row(entry), sequence) for entry, sequence in said])
 
 
-async def remove(tx: Tx, key: EntryKey, business_id: str, sequence: int) -> None:
-    """The entry left the provider, unless a record with a higher sequence said something else."""
-    await tx.execute(_REMOVE, key.connection_id, key.list, key.external_id, business_id, sequence)
+async def remove(tx: Tx, gone: Iterable[tuple[EntryKey, str, int]]) -> None:
+    """These entries, each with its business, left the provider, unless a higher sequence said something else."""
+    rows = [(key.connection_id, key.list, key.external_id, business, sequence) for key, business, sequence in gone]
+    await tx.executemany(_REMOVE, rows)
 
 
 async def record_run(tx: Tx, run: ListRun) -> None:
@@ -108,6 +96,12 @@ async def active(tx: Tx, coding: Coding, business_id: str) -> dict[str, bool]:
     lists_, ids = list(coding.references), list(coding.references.values())
     rows = await tx.fetch(_ACTIVE, coding.connection_id, business_id, lists_, ids)
     return {row["list"]: row["active"] for row in rows}
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    key = entry.key
+    what = (entry.parent_id, entry.name, entry.code, entry.type, entry.tax_treatment, entry.valid_tax_rates)
+    return (key.connection_id, key.list, key.external_id, entry.business_id, *what, entry.active, entry.list_version)
 
 
 def _run(row: asyncpg.Record) -> ListRun | None:

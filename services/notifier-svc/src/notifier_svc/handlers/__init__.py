@@ -1,9 +1,9 @@
 """Every event that notifier-svc hears."""
 
-from chassis.consume import Handler, knows, reacts
+from chassis.consume import Handler, knows, knows_together, reacts
 from notifier_svc.handlers.on_connection import on_connection
 from notifier_svc.handlers.on_connection_reconnected import on_connection_reconnected
-from notifier_svc.handlers.on_membership import on_membership
+from notifier_svc.handlers.on_memberships import on_memberships
 from notifier_svc.handlers.on_reconnect_requested import on_reconnect_requested
 from relink_contracts.events import (
     ConnectionChanged,
@@ -18,7 +18,7 @@ from relink_contracts.events import (
 )
 
 HANDLERS: tuple[Handler, ...] = (
-    knows(Membership, on_membership),
+    knows_together(Membership, on_memberships),
     knows(ConnectionState, on_connection),
     knows(ConnectionEstablished, on_connection),
     knows(ConnectionExpiring, on_connection),

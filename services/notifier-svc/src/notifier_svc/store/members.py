@@ -1,5 +1,7 @@
 """Our picture of who belongs to which business, which the identity system owns."""
 
+from collections.abc import Iterable
+
 from chassis.database import Tx
 from notifier_svc.domain.notices import Member
 
@@ -17,14 +19,15 @@ _KNOWS = "SELECT EXISTS (SELECT FROM memberships WHERE business_id = $1)"
 _OF_BUSINESS = "SELECT * FROM memberships WHERE business_id = $1 AND NOT gone ORDER BY user_id"
 
 
-async def remember(tx: Tx, business_id: str, member: Member, sequence: int) -> None:
-    """Keeps the membership with the highest sequence."""
-    await tx.execute(_REMEMBER, business_id, member.user_id, member.roles, member.linked_accountant, sequence)
+async def remember(tx: Tx, said: Iterable[tuple[str, Member, int]]) -> None:
+    """Keeps each membership of a business as it was said with the highest sequence."""
+    rows = [(business, each.user_id, each.roles, each.linked_accountant, sequence) for business, each, sequence in said]
+    await tx.executemany(_REMEMBER, rows)
 
 
-async def forget(tx: Tx, business_id: str, user_id: str, sequence: int) -> None:
-    """The person left, unless a record with a higher sequence said something else."""
-    await tx.execute(_FORGET, business_id, user_id, sequence)
+async def forget(tx: Tx, gone: Iterable[tuple[str, str, int]]) -> None:
+    """These people left these businesses, unless a record with a higher sequence said something else."""
+    await tx.executemany(_FORGET, gone)
 
 
 async def knows_business(tx: Tx, business_id: str) -> bool:
