@@ -22,7 +22,7 @@ async def test_what_was_handled_and_not_acknowledged_comes_again_and_is_known(gr
     dying = [
         await ground.start("consumer", failpoints=f"consume.settled:{plan.randint(1, 12)}:SIGKILL") for _ in range(2)
     ]
-    producer = await ground.start("producer", rate=plan.choice([20, 40, 80]))
+    producer = await ground.start("producer", rate=plan.choice([20, 40]))
     assert [await actor.ended() for actor in dying] == [-signal.SIGKILL] * 2
     over = time.monotonic()
     left = [await ground.start("consumer", port=free_port()) for _ in range(plan.randint(1, 2))]

@@ -18,7 +18,7 @@ async def test_a_rolling_restart_and_one_to_three_to_one_repeat_next_to_nothing(
     work = (0.0, plan.choice([0.002, 0.02, 0.05]))
     await ground.start("relay")
     members = [await ground.start("consumer", work=work)]
-    producer = await ground.start("producer", rate=plan.choice([40, 80]), accounts=plan.choice([12, 60]))
+    producer = await ground.start("producer", rate=plan.choice([20, 40]), accounts=plan.choice([12, 60]))
     await asyncio.sleep(plan.uniform(0.5, 1.5))
     for _ in range(2):
         members.append(await ground.start("consumer", work=work))

@@ -33,7 +33,7 @@ async def test_what_was_sent_survives_the_death_of_whoever_leads(ground: Ground,
     for _ in range(2):
         await ground.start("consumer")
     await ground.start("relay")
-    producer = await ground.start("producer", rate=plan.choice([20, 40, 80]))
+    producer = await ground.start("producer", rate=plan.choice([20, 40]))
     recoveries = []
     for _ in range(2):
         await eventually(lambda: three.is_whole(ground.topic), seconds=60)
