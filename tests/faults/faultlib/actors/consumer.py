@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis import consume
@@ -24,7 +24,7 @@ _EFFECT = """INSERT INTO effects (event_id, account, sequence, worker, partition
 class NotedHandler(Handler):
     """Notes what it is given, and what the inbox let through. The transaction may still fail after that."""
 
-    history: History
+    history: History = field(kw_only=True)
 
     async def deliver(self, event: Received[Any], tx: Tx, consumer: str) -> bool:
         self.history.note("given", event=event.id, partition=event.partition, offset=event.offset)
