@@ -137,6 +137,7 @@ async def test_an_older_state_that_comes_last_is_ignored_and_mended(
         recovery = time.monotonic() - begun
         mended = await Topic.of(system, topic)
         behind |= await readers_behind(system, topic, mended)
+    # In the table: lost are keys that were not mended, order violations are readers that believed an older state.
     keep(
         {
             "events": len(overtaken.records) - len(before.records),

@@ -42,6 +42,7 @@ class Soak:
         Raises an ExceptionGroup of NotAsTold, DevstackError and httpx2.HTTPError.
         """
         over = asyncio.Event()
+        ended = 0.0
         async with meanwhile(self.anna.repair_for_ever(self.customers), self.watch.run(), self._tell_progress()):
             async with asyncio.TaskGroup() as busy:
                 for customer in self.customers:
@@ -50,7 +51,8 @@ class Soak:
                 busy.create_task(self.havoc.run(over))
                 await asyncio.sleep(seconds)
                 over.set()
-            return await drained(Databases(self.stack))
+                ended = time.monotonic()
+            return round(await drained(Databases(self.stack)) - ended, 1)
 
     async def _tell_progress(self) -> None:
         began, told = time.monotonic(), self.havoc.killed.copy()
@@ -85,13 +87,13 @@ async def meanwhile(*endless: Coroutine[None, None, None]) -> AsyncIterator[None
 
 
 async def drained(databases: Databases) -> float:
-    """Seconds until nothing was on its way any more, and nothing new came for a moment. Raises NotAsTold."""
+    """Returns when nothing has been on its way for a moment: since when, in monotonic time. Raises NotAsTold."""
     began = time.monotonic()
     at_rest_since: float | None = None
     while at_rest_since is None or time.monotonic() - at_rest_since < RESTING_SECONDS:
         left = await databases.left_to_do()
         at_rest_since = None if left else at_rest_since or time.monotonic()
         if time.monotonic() - began > DRAINED_WITHIN_SECONDS:
-            raise NotAsTold(f"{DRAINED_WITHIN_SECONDS:.0f} s after the last kill there is something left: {left}")
+            raise NotAsTold(f"{DRAINED_WITHIN_SECONDS:.0f} s after the last kill something is left: {left}")
         await asyncio.sleep(0.5)
-    return round(at_rest_since - began, 1)
+    return at_rest_since
