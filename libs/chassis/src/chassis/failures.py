@@ -180,6 +180,8 @@ class FailurePolicy:
         """How many handler failures stand one after the other at the end, those of earlier batches counted in."""
         row = self._in_a_row[partition]
         for each in settled:
+            if each is Settled.LEFT:
+                break  # from here on they are taken again, and counted then
             if each is not Settled.PASSED:
                 row = row + 1 if each is Settled.PARKED else 0
         return row
