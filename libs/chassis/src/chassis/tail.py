@@ -1,11 +1,12 @@
 """What is said now, for a process that shows it and keeps nothing."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Collection
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from chassis.kafka import READING, end_for_good, is_reachable
@@ -44,7 +45,9 @@ async def tail(  # noqa: PLR0913 - one thing to say of each
             behind = list(first)
             # Asked when nothing comes: aiokafka would take a whole core until a broker that is away is back.
             while (found := await consumer.getmany(*behind, timeout_ms=1000)) or await is_reachable(kafka):
-                await _tell(found, decode, on_event)
+                for record in itertools.chain.from_iterable(found.values()):
+                    with contextlib.suppress(Undecodable, UnknownType):
+                        await on_event(decode(record))
                 positions = {each: await consumer.position(each) for each in ends}
                 if not (behind := [each for each, end in first.items() if positions[each] < end]):
                     caught_up.set()
@@ -53,13 +56,3 @@ async def tail(  # noqa: PLR0913 - one thing to say of each
         finally:
             await end_for_good(consumer)
         await asyncio.sleep(1)
-
-
-async def _tell(found: dict[TopicPartition, list[ConsumerRecord]], decode: Decode, on_event: Hear) -> None:
-    for record in itertools.chain.from_iterable(found.values()):
-        try:
-            event = decode(record)
-        except (Undecodable, UnknownType) as problem:
-            _log.debug("tail.passed_over", topic=record.topic, offset=record.offset, error=str(problem))
-        else:
-            await on_event(event)
