@@ -40,7 +40,6 @@ PER_SECOND, SECONDS = 150, 10
 PER_SECOND_SMALL, SECONDS_SMALL = 50, 5
 SETTLED_SECONDS: Final = 30
 _COMMITTED: Final = "SELECT number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 AS moment FROM things"
-_APPENDED: Final = {"message_timestamp_type": "LogAppendTime"}
 
 Act = Callable[[int], Coroutine[None, None, None]]
 """Begins the command of that number."""
@@ -77,7 +76,9 @@ class Way:
         self._http = await self._cleanup.enter_async_context(
             httpx2.AsyncClient(trust_env=False, timeout=SETTLED_SECONDS)
         )
-        topic = [await self._ground.topic("bench.pair.events", **_APPENDED) for _ in range(3)]
+        topic = [
+            await self._ground.topic("bench.pair.events", message_timestamp_type="LogAppendTime") for _ in range(3)
+        ]
         self._relayed, self._heard, self._passed = topic
         self._asked, self._spoken, self._reacted, own, self._last = [await self._ground.database() for _ in range(5)]
         self._speaking = await Database.connect(self._spoken)
