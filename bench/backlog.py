@@ -19,10 +19,11 @@ from relink_contracts.testing import a
 KEYS: Final = 1000
 COLUMNS: Final = "event_id, aggregatetype, aggregateid, aggregate_seq, type, topic, shard, payload, headers"
 _SAID_AT_ONCE: Final = 1000
-_KEEP: Final = f"CREATE TABLE kept AS SELECT id, {COLUMNS} FROM outbox; TRUNCATE outbox; ANALYZE kept"  # noqa: S608
+_KEEP: Final = f"""CREATE TABLE kept AS SELECT id, {COLUMNS} FROM outbox; TRUNCATE outbox;
+    ALTER TABLE kept ADD PRIMARY KEY (id); ANALYZE kept"""  # noqa: S608 - constants
 _PUT_BACK: Final = f"""INSERT INTO outbox ({COLUMNS})
     SELECT event_id, aggregatetype, aggregateid, aggregate_seq, type, $1, shard, payload, headers FROM kept
-    ORDER BY id LIMIT $2 OFFSET $3"""  # noqa: S608
+    WHERE id > $2 AND id <= $3 ORDER BY id"""  # noqa: S608
 
 
 async def keep(database_url: str, rows: int) -> None:
@@ -40,12 +41,11 @@ async def keep(database_url: str, rows: int) -> None:
 
 
 async def put_back(connection: asyncpg.Connection, topic: str, rows: int, *, after: int = 0) -> float:
-    """Empty the outbox and fill it with so many kept rows, in one transaction; answers when that committed."""
+    """Add so many kept rows to the outbox, those after the first `after`; answers the moment just before COMMIT."""
     async with connection.transaction():
-        await connection.execute("TRUNCATE outbox")
-        await connection.execute(_PUT_BACK, topic, rows, after)
+        await connection.execute(_PUT_BACK, topic, after, after + rows)
         await connection.execute(f"NOTIFY {outbox.CHANNEL}")
-        return time.perf_counter()
+        return time.time()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ async def read_back(kafka: str, topic: str, rows: int) -> Read:
 
 def _read_back(kafka: str, topic: str, rows: int) -> Read:
     seen: set[bytes] = set()
-    newest: defaultdict[bytes, bytes] = defaultdict(bytes)
+    newest: defaultdict[bytes, int] = defaultdict(int)
     records = inversions = 0
     for record in read_to_end(kafka, topic):
         headers, key = dict(record.headers() or []), record.key()
@@ -75,7 +75,7 @@ def _read_back(kafka: str, topic: str, rows: int) -> Read:
         assert isinstance(sequence, bytes)
         assert isinstance(key, bytes)
         if event_id not in seen:
-            inversions += sequence < newest[key]
-            newest[key] = max(sequence, newest[key])
+            inversions += int(sequence) < newest[key]
+            newest[key] = max(int(sequence), newest[key])
             seen.add(event_id)
     return Read(rows - len(seen), records - len(seen), inversions)

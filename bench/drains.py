@@ -19,7 +19,6 @@ from chassis.outbox import SHARDS
 from chassis.relay import Relay
 from relink_contracts.envelope import RecordToSend
 
-BATCH: Final = 500
 _KEPT: Final = "SELECT topic, payload, headers FROM kept ORDER BY id"
 
 
@@ -65,15 +64,18 @@ class Drain:
     async def delete(self) -> None:
         """Claim the rows of each shard as the relay does and delete them, without sending: what PostgreSQL allows."""
         connection = await asyncpg.connect(self._database_url)
-        for shard in range(SHARDS):
-            full = True
-            while full:
+        some = True
+        while some:
+            some = False
+            for first in range(0, SHARDS, relay._TOGETHER):  # noqa: SLF001 - the very statements
+                wanted = list(range(first, first + relay._TOGETHER))  # noqa: SLF001
                 async with connection.transaction():
-                    await connection.fetchval(relay._LOCK, relay._LOCK_CLASS, shard)  # noqa: SLF001
-                    rows = await connection.fetch(relay._NEXT, shard, BATCH)  # noqa: SLF001 - the very statements
+                    await connection.fetch(relay._LOCK, relay._LOCK_CLASS, wanted)  # noqa: SLF001
+                    rows = await connection.fetch(relay._NEXT, wanted, 0, relay._BATCH // len(wanted))  # noqa: SLF001
                     await connection.execute(relay._DELETE, [row["id"] for row in rows])  # noqa: SLF001
-                say(len(rows))
-                full = len(rows) == BATCH
+                if rows:
+                    some = True
+                    say(len(rows))
         await connection.close()
 
     async def _count(self) -> None:

@@ -85,10 +85,12 @@ class Ground:
             template = self._templates[package]
         return _with_database(self.superuser_url, await self._new_database(template))
 
-    async def topic(self, name: str = "bench", partitions: int = 6) -> str:
-        """The whole name of a fresh topic that begins with `name`."""
+    async def topic(self, name: str = "bench", partitions: int = 6, **config: str) -> str:
+        """The whole name of a fresh topic that begins with `name`. Dots in a setting's name are written as `_`."""
         topic = f"{name}.{uuid.uuid4().hex}"
-        await asyncio.to_thread(create, AdminClient(client(self.kafka)), [NewTopic(topic, partitions, 1)])
+        settings = {name.replace("_", "."): value for name, value in config.items()}
+        wanted = NewTopic(topic, partitions, 1, config=settings)
+        await asyncio.to_thread(create, AdminClient(client(self.kafka)), [wanted])
         return topic
 
     @asynccontextmanager

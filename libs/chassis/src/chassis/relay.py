@@ -6,6 +6,7 @@ was paused and wakes without its lock can only send again what another has sent 
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -23,13 +24,17 @@ from chassis.outbox import CHANNEL, SHARDS
 from relink_contracts.envelope import RecordToSend
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
-_BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS = 500, 1.0, 5.0
-_LANES: Final = 2  # shards in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
-_SHARDS_WITH_ROWS = "SELECT s FROM generate_series(0, $1 - 1) s WHERE EXISTS (SELECT FROM outbox WHERE shard = s)"
-_LOCK = "SELECT pg_try_advisory_xact_lock($1, $2)"
-_NEXT = "SELECT id, topic, payload, headers FROM outbox WHERE shard = $1 ORDER BY id LIMIT $2"
+_BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS, _FLOOR_SECONDS = 500, 1.0, 5.0, 60.0
+_LANES: Final = 2  # batches in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
+_TOGETHER: Final = 4  # shards in a batch: few round trips when each has little, others left to other replicas
+_FIND = """SELECT s AS shard, first.id, extract(epoch FROM clock_timestamp() - first.created_at)::float8 AS age,
+        pg_snapshot_xmin(snapshot)::text::bigint AS oldest_running, pg_snapshot_xmax(snapshot)::text::bigint AS next
+    FROM pg_current_snapshot() snapshot, generate_series(0, $1 - 1) s CROSS JOIN LATERAL
+        (SELECT id, created_at FROM outbox WHERE shard = s AND id >= $2 ORDER BY id LIMIT 1) first"""
+_LOCK = "SELECT s FROM unnest($2::int[]) s WHERE pg_try_advisory_xact_lock($1, s)"
+_NEXT = """SELECT waiting.* FROM unnest($1::int[]) s CROSS JOIN LATERAL (SELECT id, topic, payload, headers FROM outbox
+        WHERE shard = s AND id >= $2 ORDER BY id LIMIT $3) waiting ORDER BY id"""
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
-_OLDEST = "SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox ORDER BY id LIMIT 1"
 # A relay that is frozen, or whose machine is gone, gives its shard up to the others: no batch takes that long.
 _SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
 _CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
@@ -48,7 +53,7 @@ class Relay:
     def __init__(self, database_url: str, kafka: str) -> None:
         self._database_url, self._kafka = database_url, kafka
         self._senders = [Sender(kafka) for _ in range(_LANES)]  # of its own, so that one's error is not the other's
-        self._woken, self._pause = asyncio.Event(), 0.0
+        self._woken, self._pause, self._sent_at, self._floor = asyncio.Event(), 0.0, -_POLL_SECONDS, _Floor()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`, then the batch in hand. Database and broker may go away and come back."""
@@ -66,6 +71,7 @@ class Relay:
 
     async def _relay(self, stopping: asyncio.Event) -> None:
         lanes: list[Lane] = []
+        self._floor = _Floor()
         try:
             lanes += [(await asyncpg.connect(self._database_url, **_CONNECTION), each) for each in self._senders]
             await lanes[0][0].add_listener(CHANNEL, lambda *_: self._woken.set())
@@ -78,35 +84,62 @@ class Relay:
                 connection.terminate()
 
     async def _pass(self, lanes: list[Lane]) -> bool:
-        """One batch of each shard that has rows. True if there was a full one, so that more may wait."""
-        connection = lanes[0][0]
-        metrics.outbox_oldest_seconds.set(await connection.fetchval(_OLDEST) or 0)
-        shards = [row["s"] for row in await connection.fetch(_SHARDS_WITH_ROWS, SHARDS)]
-        if not shards:
+        """One batch of each shard that has rows. True if any row was sent, so that more may wait."""
+        now = asyncio.get_running_loop().time
+        found = await lanes[0][0].fetch(_FIND, SHARDS, self._floor.id_at(now()))
+        metrics.outbox_oldest_seconds.set(max((row["age"] for row in found), default=0))
+        if not found:
             return False
-        if not await is_reachable(self._kafka):
+        self._floor.rise(found)
+        if now() - self._sent_at >= _POLL_SECONDS and not await is_reachable(self._kafka):
             raise KafkaConnectionError("no broker answers")
+        shards = [row["shard"] for row in found]
         random.shuffle(shards)  # so that replicas meet less
+        batches = [shards[place : place + _TOGETHER] for place in range(0, len(shards), _TOGETHER)]
         outcomes: list[Outcome] = []
 
         async def work(connection: asyncpg.Connection, sender: Sender) -> None:
-            while shards:
-                outcomes.append(await _relay_shard(connection, sender, shards.pop()))
+            while batches:
+                outcomes.append(await _relay_shards(connection, sender, batches.pop(), self._floor.id))
 
         ends = await asyncio.gather(*(work(*lane) for lane in lanes), return_exceptions=True)
         if failures := [error for error in (*ends, *(error for _, error in outcomes)) if error is not None]:
             raise failures[0]
-        self._pause = 0.0
-        return any(sent == _BATCH for sent, _ in outcomes)
+        self._pause, self._sent_at = 0.0, now()
+        return any(sent for sent, _ in outcomes)
 
 
-async def _relay_shard(connection: asyncpg.Connection, sender: Sender, shard: int) -> Outcome:
+class _Floor:
+    """The id below which no row is left and none can come any more; 0 while nothing is known.
+
+    Vacuum must keep deleted rows while somebody's transaction is older than they are, for hours during a dump: without
+    a floor each look would step over all of them. A row with a lower id than those seen may still be committed, by a
+    transaction that was running then; so the lowest id seen is the floor only when all of those have ended.
+    """
+
+    def __init__(self) -> None:
+        self.id, self._seen, self._forget_at = 0, (0, 0), 0.0
+
+    def id_at(self, now: float) -> int:
+        if now >= self._forget_at:  # should ids ever begin anew, as after a restore
+            self.id, self._seen, self._forget_at = 0, (0, 0), now + _FLOOR_SECONDS
+        return self.id
+
+    def rise(self, found: Sequence[asyncpg.Record]) -> None:
+        """`found` is what one statement saw from this floor on."""
+        lowest, (seen, next_then) = min(row["id"] for row in found), self._seen
+        if found[0]["oldest_running"] >= next_then:
+            self.id, self._seen = min(lowest, seen), (lowest, found[0]["next"])
+
+
+async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: list[int], floor: int) -> Outcome:
     # Read committed and no row lock before the DELETE: no snapshot and no transaction id is held while Kafka answers,
     # so vacuum is not kept from the rows that others delete meanwhile.
     async with connection.transaction():
-        if not await connection.fetchval(_LOCK, _LOCK_CLASS, shard):
+        shards = [row["s"] for row in await connection.fetch(_LOCK, _LOCK_CLASS, wanted)]
+        if not shards:
             return 0, None
-        rows = await connection.fetch(_NEXT, shard, _BATCH)
+        rows = await connection.fetch(_NEXT, shards, floor, max(1, _BATCH // len(shards)))
         records = [_record(row) for row in rows]
         links = [link for record in records for link in links_to(record.headers)]
         with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):

@@ -104,6 +104,20 @@ async def test_a_relay_killed_between_sending_and_deleting_loses_nothing_and_kee
         assert without_repeats(sequences) == list(range(1, EVENTS // 30 + 1))
 
 
+async def test_what_is_committed_late_below_what_has_left_is_sent(stage, database: Database, database_url: str) -> None:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(Relay(database_url, stage.kafka).run(stopping))
+    async with database.transaction() as late:
+        await outbox.add(late, said(a_thing("thg_late", on(stage.topic, ThingHappened))))
+        for _ in range(5):
+            await fill(database, stage.topic, events=30)
+            await eventually(empty(database))
+    await eventually(empty(database))
+    stopping.set()
+    await task
+    assert sequences_by_thing(await everything_on(stage.kafka, stage.topic))[b"thg_late"] == [1]
+
+
 async def test_a_topic_that_is_missing_holds_up_no_other(stage, database: Database, database_url: str, service) -> None:
     await fill(database, f"{service}.missing.events.v1", things=30, events=30)
     await fill(database, stage.topic, things=30, events=30)
