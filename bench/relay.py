@@ -26,6 +26,8 @@ from bench.runner import AtLeast, Case, Exactly, interleaved
 ROWS, ROWS_SMALL, REPLICAS = 40_000, 8_000, 3
 WARM_UP: Final = 2_000  # rows
 
+Drained = asyncio.subprocess.Process
+
 
 async def run(ground: Ground, *, small: bool) -> list[Case]:
     async with Course(ground, ROWS_SMALL if small else ROWS) as course:
@@ -63,7 +65,7 @@ class Course:
         idle = set(relays)
         while idle:  # until each has sent something to this topic
             await backlog.put_back(self._connection, topic, WARM_UP)
-            idle -= await counted(relays, WARM_UP)
+            idle -= set(await counted(relays, WARM_UP))
         await self._connection.execute("TRUNCATE outbox")  # so that each round begins with a table as good as new
         begun = await backlog.put_back(self._connection, topic, self._rows, after=WARM_UP)
         await counted(relays, self._rows)
@@ -89,7 +91,7 @@ class Course:
         return self._rows / seconds
 
 
-async def all_told(drains: Sequence[asyncio.subprocess.Process], line: str) -> None:
+async def all_told(drains: Sequence[Drained], line: str) -> None:
     """Tell each this, and wait until each is ready for more."""
     for drain in drains:
         tell(drain, line)
@@ -97,16 +99,16 @@ async def all_told(drains: Sequence[asyncio.subprocess.Process], line: str) -> N
         await heard_ready(drain)
 
 
-async def heard_ready(drain: asyncio.subprocess.Process) -> None:
+async def heard_ready(drain: Drained) -> None:
     while await said(drain) != "ready":
         pass
 
 
-async def counted(processes: Sequence[asyncio.subprocess.Process], rows: int) -> set[asyncio.subprocess.Process]:
-    """Wait until these have counted so many rows together, from now; answers which of them counted any."""
-    done: Counter[asyncio.subprocess.Process] = Counter()
+async def counted(processes: Sequence[Drained], rows: int) -> Counter[Drained]:
+    """Wait until these have counted so many rows together, from now; answers how many each did count."""
+    done: Counter[Drained] = Counter()
 
-    async def listen(process: asyncio.subprocess.Process) -> None:
+    async def listen(process: Drained) -> None:
         while done.total() < rows:
             done[process] += int(await said(process))
 
@@ -115,4 +117,4 @@ async def counted(processes: Sequence[asyncio.subprocess.Process], rows: int) ->
     for task in others:
         task.cancel()
     await asyncio.gather(*first)
-    return set(done)
+    return done

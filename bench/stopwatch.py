@@ -17,7 +17,7 @@ class Stopwatch:
 
     def count(self, times: int = 1) -> None:
         self._left -= times
-        if self._left <= 0:
+        if self._left <= 0 < self._left + times:  # what comes after all of them is not measured
             self._ended = time.perf_counter()
             self.is_over.set()
 
