@@ -84,3 +84,13 @@ async def test_more_transactions_than_connections_wait_their_turn(database: Data
             await tx.execute("SELECT pg_sleep(0.02)")
 
     await asyncio.gather(*(work() for _ in range(3 * database.max_size)))
+
+
+async def test_the_last_statement_of_a_transaction_is_its_commit(database: Database, database_url: str) -> None:
+    async with database.transaction() as tx:
+        process = await tx.fetchval("SELECT pg_backend_pid()")
+
+    onlooker = await asyncpg.connect(database_url)
+    last = await onlooker.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", process)
+    await onlooker.close()
+    assert last == "COMMIT;"

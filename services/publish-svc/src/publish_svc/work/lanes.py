@@ -31,7 +31,7 @@ async def serve_a_lane(tools: Tools) -> bool:
     Any number of workers may do this at once: items of one connection are published one after the other, under the
     lease `publish:{connection_id}`, those of different connections side by side.
     """
-    async with tools.database.transaction() as tx:
+    async with tools.database.acquire() as tx:
         waiting = await connections.due(tx, now=tools.wall.now(), limit=_CHOICE)
     for connection_id in waiting:
         if await _serve(tools, connection_id):
