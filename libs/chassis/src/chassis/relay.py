@@ -28,13 +28,13 @@ _BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS, _FLOOR_SECONDS = 500, 1.0, 5.0, 6
 _LANES: Final = 2  # batches in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
 _TOGETHER: Final = 4  # shards in a batch: few round trips when each has little, others left to other replicas
 _FIND = """SELECT s AS shard, first.id, extract(epoch FROM clock_timestamp() - first.created_at)::float8 AS age,
-        pg_snapshot_xmin(snapshot)::text::bigint AS oldest_running, pg_snapshot_xmax(snapshot)::text::bigint AS next
-    FROM pg_current_snapshot() snapshot, generate_series(0, $1 - 1) s CROSS JOIN LATERAL
+        pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running
+    FROM generate_series(0, $1 - 1) s CROSS JOIN LATERAL
         (SELECT id, created_at FROM outbox WHERE shard = s AND id >= $2 ORDER BY id LIMIT 1) first"""
 _LOCK = "SELECT s FROM unnest($2::int[]) s WHERE pg_try_advisory_xact_lock($1, s)"
 _NEXT = """SELECT waiting.* FROM unnest($1::int[]) s CROSS JOIN LATERAL (SELECT id, topic, payload, headers FROM outbox
         WHERE shard = s AND id >= $2 ORDER BY id LIMIT $3) waiting ORDER BY id"""
-_DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+_DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING pg_current_xact_id()::text::bigint"
 # A relay that is frozen, or whose machine is gone, gives its shard up to the others: no batch takes that long.
 _SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
 _CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
@@ -100,7 +100,7 @@ class Relay:
 
         async def work(connection: asyncpg.Connection, sender: Sender) -> None:
             while batches:
-                outcomes.append(await _relay_shards(connection, sender, batches.pop(), self._floor.id))
+                outcomes.append(await _relay_shards(connection, sender, batches.pop(), self._floor))
 
         ends = await asyncio.gather(*(work(*lane) for lane in lanes), return_exceptions=True)
         if failures := [error for error in (*ends, *(error for _, error in outcomes)) if error is not None]:
@@ -114,32 +114,39 @@ class _Floor:
 
     Vacuum must keep deleted rows while somebody's transaction is older than they are, for hours during a dump: without
     a floor each look would step over all of them. A row with a lower id than those seen may still be committed, by a
-    transaction that was running then; so the lowest id seen is the floor only when all of those have ended.
+    transaction that was running then; so the lowest id seen is the floor only when all of those have ended: when all
+    have whose number is below one given later. (A snapshot's xmax is no such number: it may be given already.)
     """
 
     def __init__(self) -> None:
-        self.id, self._seen, self._forget_at = 0, (0, 0), 0.0
+        self.id, self._seen, self._later, self._forget_at = 0, 0, 0, 0.0
 
     def id_at(self, now: float) -> int:
         if now >= self._forget_at:  # should ids ever begin anew, as after a restore
-            self.id, self._seen, self._forget_at = 0, (0, 0), now + _FLOOR_SECONDS
+            self.id, self._seen, self._later, self._forget_at = 0, 0, 0, now + _FLOOR_SECONDS
         return self.id
 
     def rise(self, found: Sequence[asyncpg.Record]) -> None:
         """`found` is what one statement saw from this floor on."""
-        lowest, (seen, next_then) = min(row["id"] for row in found), self._seen
-        if found[0]["oldest_running"] >= next_then:
-            self.id, self._seen = min(lowest, seen), (lowest, found[0]["next"])
+        lowest = min(row["id"] for row in found)
+        if not self._later:
+            self._seen = lowest
+        elif found[0]["oldest_running"] > self._later:
+            self.id, self._seen, self._later = min(lowest, self._seen), lowest, 0
+
+    def is_followed_by(self, transaction: int | None) -> None:
+        """Tell the number of a transaction that began to write after the last look; None: it wrote nothing."""
+        self._later = self._later or transaction or 0
 
 
-async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: list[int], floor: int) -> Outcome:
+async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: list[int], floor: _Floor) -> Outcome:
     # Read committed and no row lock before the DELETE: no snapshot and no transaction id is held while Kafka answers,
     # so vacuum is not kept from the rows that others delete meanwhile.
     async with connection.transaction():
         shards = [row["s"] for row in await connection.fetch(_LOCK, _LOCK_CLASS, wanted)]
         if not shards:
             return 0, None
-        rows = await connection.fetch(_NEXT, shards, floor, max(1, _BATCH // len(shards)))
+        rows = await connection.fetch(_NEXT, shards, floor.id, max(1, _BATCH // len(shards)))
         records = [_record(row) for row in rows]
         links = [link for record in records for link in links_to(record.headers)]
         with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
@@ -152,7 +159,7 @@ async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: 
                 done.append(row["id"])
             else:
                 blocked.add(record[:2])  # topic and key
-        await connection.execute(_DELETE, done)
+        floor.is_followed_by(await connection.fetchval(_DELETE, done))
     metrics.relayed.inc(len(done))
     return len(done), next(filter(None, errors), None)
 
