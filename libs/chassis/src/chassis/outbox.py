@@ -18,11 +18,11 @@ _NUMBER = """INSERT INTO outbox_sequences AS s (aggregatetype, aggregateid, last
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS said (kind, id, times) ORDER BY kind, id
     ON CONFLICT (aggregatetype, aggregateid) DO UPDATE SET last = s.last + excluded.last
     RETURNING aggregatetype, aggregateid, last"""
-_INSERT = """INSERT INTO outbox
+_INSERT = """WITH added AS (INSERT INTO outbox
     (event_id, aggregatetype, aggregateid, aggregate_seq, type, topic, shard, payload, headers)
     SELECT a, b, c, d, e, f, g, h, i FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[],
         $6::text[], $7::smallint[], $8::bytea[], $9::jsonb[]) WITH ORDINALITY AS said (a, b, c, d, e, f, g, h, i, place)
-    ORDER BY place"""
+    ORDER BY place) SELECT pg_notify($10, '')"""
 
 
 async def add(tx: Tx, *outgoing: Outgoing) -> None:
@@ -40,8 +40,7 @@ async def add(tx: Tx, *outgoing: Outgoing) -> None:
         text = json.dumps({name: value.decode() for name, value in headers} | traceparent())
         what = (event.id, event.event.AGGREGATE, event.subject, sequence, event.event.TYPE)
         rows.append((*what, topic, shard_of(key), value, text))
-    await tx.execute(_INSERT, *zip(*rows, strict=True))
-    await tx.execute(f"NOTIFY {CHANNEL}")
+    await tx.execute(_INSERT, *zip(*rows, strict=True), CHANNEL)
     failpoints.reach("outbox.added")
 
 
