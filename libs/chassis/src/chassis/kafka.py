@@ -126,11 +126,12 @@ def _batches(
     last: dict[int, tuple[int, BatchBuilder, list[int]]] = {}
     for place in places:
         _, key, value, headers = records[place]
-        partition, record = partitions[_hash(key) % len(partitions)], {"key": key, "value": value, "headers": headers}
-        while partition not in last or not last[partition][1].append(timestamp=None, **record):
-            last[partition] = (partition, producer.create_batch(), [])
-            batches.append(last[partition])
-        last[partition][2].append(place)
+        partition = partitions[_hash(key) % len(partitions)]
+        batch = last.get(partition)
+        while batch is None or not batch[1].append(timestamp=None, key=key, value=value, headers=headers):
+            batch = last[partition] = (partition, producer.create_batch(), [])
+            batches.append(batch)
+        batch[2].append(place)
     return batches
 
 

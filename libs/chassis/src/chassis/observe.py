@@ -115,19 +115,20 @@ def traceparent() -> dict[str, str]:
     return {name: value for name, value in carrier.items() if name == "traceparent"}
 
 
-def span_of(event_type: str, headers: Iterable[tuple[str, bytes]]) -> AbstractContextManager[Any]:
-    """A span for handling a record; nothing where no spans are kept, since even an idle one costs 20 µs."""
+def span_of(
+    what: str, headers: Iterable[tuple[str, bytes]], kind: trace.SpanKind = trace.SpanKind.CONSUMER
+) -> AbstractContextManager[Any]:
+    """A span for handling records; nothing where no spans are kept, since even an idle one costs 20 µs."""
     if not _tracers:
         return _NO_SPAN
-    return _tracers[0].start_as_current_span(event_type, kind=trace.SpanKind.CONSUMER, links=links_to(headers))
+    return _tracers[0].start_as_current_span(what, kind=kind, links=links_to(headers))
 
 
 def links_to(headers: Iterable[tuple[str, bytes]]) -> list[trace.Link]:
-    """A link to the span that said the record. Not a parent: a batch has many, and a replay comes days later."""
-    if not (found := [value for name, value in headers if name == "traceparent"]):
-        return []
-    context = trace.get_current_span(propagate.extract({"traceparent": found[-1].decode("latin-1")})).get_span_context()
-    return [trace.Link(context)] if context.is_valid else []
+    """Links to the spans that said the records. No parents: a batch has many, and a replay comes days later."""
+    carriers = [{name: value.decode("latin-1")} for name, value in headers if name == "traceparent"]
+    contexts = [trace.get_current_span(propagate.extract(carrier)).get_span_context() for carrier in carriers]
+    return [trace.Link(context) for context in contexts if context.is_valid]
 
 
 def _without_secrets(value: Any) -> Any:

@@ -7,6 +7,7 @@ was paused and wakes without its lock can only send again what another has sent 
 import asyncio
 import random
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 import asyncpg
@@ -19,12 +20,12 @@ from chassis import failpoints, metrics
 from chassis.clock import happens_within
 from chassis.database import COMMAND_SECONDS, is_outage
 from chassis.kafka import Sender, is_reachable
-from chassis.observe import links_to
+from chassis.observe import span_of
 from chassis.outbox import CHANNEL, SHARDS
 from relink_contracts.envelope import RecordToSend
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
-_BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS, _FLOOR_SECONDS = 500, 1.0, 5.0, 60.0
+_BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS, _FLOOR_SECONDS = 1000, 1.0, 5.0, 60.0
 _LANES: Final = 2  # batches in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
 _TOGETHER: Final = 4  # shards in a batch: few round trips when each has little, others left to other replicas
 _FIND = """SELECT s AS shard, first.id, extract(epoch FROM clock_timestamp() - first.created_at)::float8 AS age,
@@ -39,7 +40,6 @@ _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING pg_current_
 _SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
 _CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
 _log = structlog.get_logger(__name__)
-_tracer = trace.get_tracer("chassis.relay")
 
 Lane: TypeAlias = tuple[asyncpg.Connection, Sender]
 Outcome: TypeAlias = tuple[int, BaseException | None]
@@ -148,8 +148,7 @@ async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: 
             return 0, None
         rows = await connection.fetch(_NEXT, shards, floor.id, max(1, _BATCH // len(shards)))
         records = [_record(row) for row in rows]
-        links = [link for record in records for link in links_to(record.headers)]
-        with _tracer.start_as_current_span("relay", kind=trace.SpanKind.PRODUCER, links=links):
+        with span_of("relay", chain.from_iterable(record.headers for record in records), trace.SpanKind.PRODUCER):
             errors = await sender.send(records)
         failpoints.reach("relay.sent")
         blocked: set[tuple[str, bytes]] = set()
