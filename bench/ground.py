@@ -85,6 +85,11 @@ class Ground:
             template = self._templates[package]
         return _with_database(self.superuser_url, await self._new_database(template))
 
+    async def copy(self, database_url: str) -> str:
+        """The address of a fresh copy of a database that nobody is connected to."""
+        name = urlsplit(database_url).path.removeprefix("/")
+        return _with_database(self.superuser_url, await self._new_database(name))
+
     async def topic(self, name: str = "bench", partitions: int = 6, **config: str) -> str:
         """The whole name of a fresh topic that begins with `name`. Dots in a setting's name are written as `_`."""
         topic = f"{name}.{uuid.uuid4().hex}"

@@ -52,9 +52,11 @@ async def run(ground: Ground, *, small: bool) -> list[Case]:
 
 
 async def relaying(ground: Ground, sizes: tuple[int, ...]) -> list[Case]:
+    kept = await ground.database()
+    await backlog.keep(kept, WARM_UP + sizes[0])
     async with AsyncExitStack() as running:
-        waiting = [await running.enter_async_context(Outbox(ground, size, sizes[0])) for size in sizes]
-        dead = [await running.enter_async_context(Outbox(ground, size, sizes[0])) for size in sizes]
+        waiting = [await running.enter_async_context(Outbox(ground, kept, size, sizes[0])) for size in sizes]
+        dead = [await running.enter_async_context(Outbox(ground, kept, size, sizes[0])) for size in sizes]
         for each in dead:
             await each.delete_beside_an_open_transaction()
         rates = await interleaved(*(each.rate for each in (*waiting, *dead)))
@@ -108,13 +110,12 @@ def cases(names: list[str], unit: str, rates: tuple[list[float], ...], target: f
 class Outbox:
     """A relay, and an outbox in which so many rows wait behind those that a round takes."""
 
-    def __init__(self, ground: Ground, waiting: int, a_round: int) -> None:
-        self._ground, self._waiting, self._a_round = ground, waiting, a_round
+    def __init__(self, ground: Ground, kept: str, waiting: int, a_round: int) -> None:
+        self._ground, self._kept, self._waiting, self._a_round = ground, kept, waiting, a_round
         self._cleanup, self._filled = AsyncExitStack(), count()
 
     async def __aenter__(self) -> Self:
-        self._url = await self._ground.database()
-        await backlog.keep(self._url, WARM_UP + self._a_round)
+        self._url = await self._ground.copy(self._kept)
         self._connection = await self._cleanup.enter_async_context(connected(self._url))
         process = self._ground.process("bench.drains", self._url, self._ground.kafka)
         self._relay = [await self._cleanup.enter_async_context(process)]

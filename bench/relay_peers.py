@@ -86,9 +86,10 @@ async def run(ground: Ground, *, small: bool) -> list[Case]:
         await topics.start()
         running.push_async_callback(topics.stop)
         contestants = []
+        kept = await ground.database()
+        await backlog.keep(kept, WARM_UP + size.rows)
         for start in (our_relay, their_outbox, their_engine):
-            url = await ground.database()
-            await backlog.keep(url, WARM_UP + size.rows)
+            url = await ground.copy(kept)
             connection = await running.enter_async_context(connected(url))
             started = await running.enter_async_context(start(ground, url))
             contestants.append(Contestant(ground, connection, topics, *started))
