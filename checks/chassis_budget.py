@@ -1,4 +1,4 @@
-"""The chassis stays small and knows no product: at most 2,200 lines, none of the words below.
+"""The chassis stays small and knows no product: at most 2,300 lines, none of the words below.
 
 Run as `python checks/chassis_budget.py [FOLDER]`; exits 1 and says what is over.
 Lines of Python and SQL are counted as they stand, comments and blank ones included: a budget one can argue with is
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-BUDGET_LINES = 2_200
+BUDGET_LINES = 2_300
 PRODUCT_WORDS = ("xero", "quickbooks", "sage", "freeagent", "invoice", "supplier", "tenant")
 # Whole words only: "message" contains "sage".
 _WORDS = re.compile(r"\b(" + "|".join(PRODUCT_WORDS) + r")s?\b", re.IGNORECASE)
