@@ -18,5 +18,6 @@ attempts: Final = Counter(
     "connection_attempts_total", "Journeys to a provider's login that ended", ["provider", "result"]
 )
 
-# Any growth needs a person at once: a row was damaged or moved, or a key of the ring is missing from the settings.
+# Any growth needs a person at once: a row was damaged or moved (counted once, then it is in quarantine), or a key of
+# the ring is missing from the settings (counted at each try). docs/runbooks/tokens-undecipherable.md
 undecipherable: Final = Counter("undecipherable_secrets_total", "Sealed secrets that did not open", ["table"])

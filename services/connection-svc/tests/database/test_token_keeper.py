@@ -21,6 +21,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+from prometheus_client import REGISTRY
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
@@ -33,8 +34,9 @@ from connection_svc.domain.grant import (
     Over,
     Usable,
 )
-from connection_svc.store import connections, grants
+from connection_svc.store import connections, grants, history
 from connection_svc.store.connections import UnknownConnection
+from connection_svc.store.sealing import Vault
 from connection_svc.work.refresh_idle import refresh_idle
 from connection_svc.work.token_keeper import TokenKeeper
 from providers.errors import GrantRefused, OrganisationGone, ProviderUnavailable, Throttled, TokenRejected
@@ -425,9 +427,10 @@ async def test_somebody_elses_connection_is_unknown(keeper: TokenKeeper, connect
         await keeper.access("biz_other", connection.id, asked_by=DetectedBy.SYNC)
 
 
-async def test_ciphertexts_that_were_swapped_between_rows_are_noticed_and_used_by_nobody(
-    keeper: TokenKeeper, connection: Connection, xero: FakeProvider, clock: FrozenClock, database: Database
-) -> None:
+@pytest.fixture
+async def swapped(connection: Connection, database: Database, clock: FrozenClock) -> tuple[Connection, Connection]:
+    """Two connections, each with the other's sealed tokens in its row, due to be refreshed."""
+    clock.advance(timedelta(days=45))
     async with database.transaction() as tx:
         other = await stored(tx, a_connection(organisation=Organisation("org-2", "Two")), some_tokens())
         await tx.execute(
@@ -435,10 +438,87 @@ async def test_ciphertexts_that_were_swapped_between_rows_are_noticed_and_used_b
                       access_token = theirs.access_token, refresh_token = theirs.refresh_token
                  FROM grants theirs WHERE mine.connection_id <> theirs.connection_id"""
         )
-    clock.advance(STALE - NOON)
+    return connection, other
 
-    answers = [await access(keeper, connection), await rejected(keeper, other)]
+
+def damage_seen() -> float:
+    return REGISTRY.get_sample_value("undecipherable_secrets_total", {"table": "grants"}) or 0
+
+
+async def test_ciphertexts_that_were_swapped_between_rows_are_noticed_and_used_by_nobody(
+    keeper: TokenKeeper, swapped: tuple[Connection, Connection], xero: FakeProvider, database: Database
+) -> None:
+    one, other = swapped
+
+    answers = [await access(keeper, one), await rejected(keeper, other)]
 
     assert [answer.because for answer in answers] == [NotUsableYet.DAMAGED] * 2
     assert xero.refreshed == []
-    assert await lifecycle_of(database, connection) is Lifecycle.ACTIVE
+    assert await lifecycle_of(database, one) is Lifecycle.ACTIVE
+
+
+async def test_a_damaged_grant_is_quarantined_and_alarms_once(
+    keeper: TokenKeeper, swapped: tuple[Connection, Connection], database: Database
+) -> None:
+    before = damage_seen()
+
+    await asyncio.gather(*(access(keeper, swapped[0]) for _ in range(2)))
+    seen_first = damage_seen()
+    await access(keeper, swapped[0])
+
+    assert before < seen_first == damage_seen()
+    async with database.acquire() as tx:
+        assert await grants.is_quarantined(tx, swapped[0])
+        assert not await grants.is_quarantined(tx, swapped[1])
+        assert [entry.what for entry in await history.of_connection(tx, swapped[0], before=99, limit=9)] == [
+            "quarantined"
+        ]
+
+
+async def test_a_quarantined_grant_does_not_keep_idle_ones_waiting(
+    keeper: TokenKeeper, swapped: tuple[Connection, Connection], database: Database, clock: FrozenClock
+) -> None:
+    assert await refresh_idle(database, keeper, clock)
+    assert await refresh_idle(database, keeper, clock)
+    assert not await refresh_idle(database, keeper, clock)
+
+
+async def test_a_damaged_row_that_is_put_back_stays_in_quarantine(
+    keeper: TokenKeeper, connection: Connection, database: Database
+) -> None:
+    async with database.acquire() as tx:
+        await tx.execute(
+            "UPDATE grants SET access_token = set_byte(access_token, 20, 255 - get_byte(access_token, 20))"
+        )
+        await access(keeper, connection)
+        await tx.execute(
+            "UPDATE grants SET access_token = set_byte(access_token, 20, 255 - get_byte(access_token, 20))"
+        )
+
+    assert (await access(keeper, connection)).because is NotUsableYet.DAMAGED
+
+
+async def test_a_new_consent_ends_the_quarantine(
+    keeper: TokenKeeper, swapped: tuple[Connection, Connection], database: Database, clock: FrozenClock
+) -> None:
+    await access(keeper, swapped[0])
+    async with database.transaction() as tx:
+        new = some_tokens(access_token="new", access_expires_at=clock.now() + timedelta(minutes=30))
+        await grants.put(tx, VAULT, swapped[0], new)
+
+    answer = await access(keeper, swapped[0])
+
+    assert answer.access_token == "new"
+
+
+async def test_a_key_that_is_missing_from_the_ring_quarantines_nothing(
+    connection: Connection, keeper: TokenKeeper, xero: FakeProvider, clock: FrozenClock, database: Database
+) -> None:
+    clock.advance(timedelta(days=45))
+    without = TokenKeeper(database, Vault({"k2": bytes(32)}, current="k2"), {"xero": xero}, clock)
+
+    assert await refresh_idle(database, without, clock)
+    assert not await refresh_idle(database, without, clock), "it is left alone for its back-off"
+    await let_leases_and_backoff_end(database)
+
+    assert isinstance(await access(keeper, connection), Usable)

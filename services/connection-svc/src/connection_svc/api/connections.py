@@ -20,7 +20,7 @@ from connection_svc.api.wire import (
     ProviderView,
 )
 from connection_svc.domain.explain import explain
-from connection_svc.store import connections, history
+from connection_svc.store import connections, grants, history
 
 LATEST = 2**62
 
@@ -81,8 +81,9 @@ def router(parts: Parts) -> APIRouter:
         """Why it is as it is, and what happens next, in words."""
         async with parts.database.acquire() as tx:
             connection = await connections.get(tx, caller.business_id, connection_id)
+            is_quarantined = await grants.is_quarantined(tx, connection)
         name = parts.providers[connection.provider].facts.display_name
-        reason, following = explain(connection, provider_name=name, now=parts.now())
+        reason, following = explain(connection, provider_name=name, is_quarantined=is_quarantined, now=parts.now())
         return Explanation(why=reason, next=following)
 
     return routes

@@ -12,13 +12,21 @@ _REASONS = {
 }
 
 
-def explain(connection: Connection, *, provider_name: str, now: datetime) -> tuple[str, str | None]:
-    """Why it is so, and what happens or is to be done next (None: nothing)."""
+def explain(
+    connection: Connection, *, provider_name: str, is_quarantined: bool, now: datetime
+) -> tuple[str, str | None]:
+    """Why it is so, and what happens or is to be done next (None: nothing).
+
+    `is_quarantined`: its tokens were damaged where we keep them.
+    """
     organisation = connection.organisation.name if connection.organisation else provider_name
     ended = _day(connection.ended_at)
     match connection.lifecycle:
         case Lifecycle.PENDING:
             return "Somebody began to connect and has not finished.", f"Log in to {provider_name} to finish."
+        case Lifecycle.ACTIVE if is_quarantined:
+            why = f"What we keep of the access to {organisation} is damaged, so it is not used any more."
+            return why, _reconnect(provider_name)
         case Lifecycle.ACTIVE:
             return _explain_active(connection, organisation, provider_name=provider_name, now=now)
         case Lifecycle.EXPIRED | Lifecycle.REVOKED:

@@ -7,7 +7,7 @@ import asyncpg
 from chassis.database import Tx
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.grant import Grant, Tokens
-from connection_svc.store.sealing import Place, Sealed, Vault
+from connection_svc.store.sealing import KeyMissing, Place, Sealed, Undecipherable, Vault
 
 _SELECT = """
 SELECT *, greatest(leased_until - clock_timestamp(), '0'::interval) AS leased_for,
@@ -27,7 +27,7 @@ ON CONFLICT (connection_id) DO UPDATE
    SET version = grants.version + 1, key_id = $3, wrapped_key = $4, access_token = $5, refresh_token = $6,
        access_expires_at = $7, refresh_expires_at = $8, scopes = $9, authorisation_event = $10, obtained_at = $11,
        idle_refresh_at = $12, failed_refreshes = 0, unsettled_since = NULL, forced_at = NULL,
-       lease = grants.lease + 1, leased_until = 'epoch', backing_off_until = 'epoch'
+       quarantined_at = NULL, lease = grants.lease + 1, leased_until = 'epoch', backing_off_until = 'epoch'
 """
 
 # By the version alone, never by the lease: what the provider gave last must be kept, however late it comes.
@@ -36,7 +36,7 @@ UPDATE grants
    SET version = version + 1, key_id = $4, wrapped_key = $5, access_token = $6, refresh_token = $7,
        access_expires_at = $8, refresh_expires_at = $9, scopes = $10, authorisation_event = $11, obtained_at = $12,
        idle_refresh_at = $13, forced_at = coalesce($14, forced_at), failed_refreshes = 0, unsettled_since = NULL,
-       leased_until = 'epoch', backing_off_until = 'epoch'
+       quarantined_at = NULL, leased_until = 'epoch', backing_off_until = 'epoch'
  WHERE connection_id = $1 AND business_id = $2 AND version = $3
 """
 
@@ -56,16 +56,30 @@ UPDATE grants
 IDLE = """
 SELECT g.connection_id, g.business_id
   FROM grants g JOIN connections c ON c.id = g.connection_id
- WHERE g.idle_refresh_at <= $1 AND c.lifecycle = 'active'
+ WHERE g.idle_refresh_at <= $1 AND c.lifecycle = 'active' AND g.quarantined_at IS NULL
    AND g.leased_until <= clock_timestamp() AND g.backing_off_until <= clock_timestamp()
  ORDER BY g.idle_refresh_at LIMIT 1
+"""
+
+QUARANTINE = "UPDATE grants SET quarantined_at = $3 WHERE connection_id = $1 AND business_id = $2"
+
+LEAVE_ALONE = """
+UPDATE grants SET backing_off_until = clock_timestamp() + $3::interval WHERE connection_id = $1 AND business_id = $2
+"""
+
+IS_QUARANTINED = """
+SELECT EXISTS (SELECT FROM grants WHERE connection_id = $1 AND business_id = $2 AND quarantined_at IS NOT NULL)
 """
 
 REMOVE = "DELETE FROM grants WHERE connection_id = $1 AND business_id = $2"
 
 
+class Quarantined(Undecipherable):
+    """The row was found damaged before. Nothing in it is opened again; a new consent replaces it."""
+
+
 async def find(tx: Tx, vault: Vault, business_id: str, connection_id: str) -> Grant | None:
-    """None when the connection has no tokens. Raises Undecipherable."""
+    """None when the connection has no tokens. Raises Undecipherable: Quarantined when that is known already."""
     row = await tx.fetchrow(_SELECT, connection_id, business_id)
     return _grant(vault, row) if row else None
 
@@ -106,6 +120,29 @@ async def give_up(tx: Tx, grant: Grant, *, lease: int, pause: timedelta, unsettl
     await tx.execute(GIVE_UP, grant.connection_id, grant.business_id, lease, pause, unsettled_since)
 
 
+async def set_aside(tx: Tx, vault: Vault, connection: Connection, *, now: datetime, pause: timedelta) -> bool:
+    """Quarantine a grant that does not open; True when it is news. The caller holds the connection's row.
+
+    One whose key is not in the ring may be whole: it is only left alone for `pause`, which is on the database's clock.
+    """
+    try:
+        await find_for_update(tx, vault, connection.business_id, connection.id)
+    except Quarantined:
+        return False
+    except KeyMissing:
+        await tx.execute(LEAVE_ALONE, connection.id, connection.business_id, pause)
+        return False
+    except Undecipherable:
+        await tx.execute(QUARANTINE, connection.id, connection.business_id, now)
+        return True
+    return False  # new tokens have come meanwhile
+
+
+async def is_quarantined(tx: Tx, connection: Connection) -> bool:
+    """Its tokens are damaged: only a new consent brings others."""
+    return bool(await tx.fetchval(IS_QUARANTINED, connection.id, connection.business_id))
+
+
 async def next_idle(tx: Tx, *, now: datetime) -> tuple[str, str] | None:
     """Business and connection of the grant, of any business, that is longest overdue to be kept alive."""
     row = await tx.fetchrow(IDLE, now)
@@ -135,11 +172,14 @@ def sealed_values(vault: Vault, place: Place, tokens: Tokens) -> tuple[object, .
 
 
 def _grant(vault: Vault, row: asyncpg.Record) -> Grant:
+    place = Place("grants", row["business_id"], row["connection_id"])
+    if row["quarantined_at"] is not None:
+        raise Quarantined(place, "refresh_token")
     return Grant(
         connection_id=row["connection_id"],
         business_id=row["business_id"],
         version=row["version"],
-        tokens=tokens_of(vault, Place("grants", row["business_id"], row["connection_id"]), row),
+        tokens=tokens_of(vault, place, row),
         failed_refreshes=row["failed_refreshes"],
         unsettled_since=row["unsettled_since"],
         forced_at=row["forced_at"],

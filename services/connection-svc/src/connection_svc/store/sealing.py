@@ -41,6 +41,10 @@ class Undecipherable(Exception):
         super().__init__(f"{place.table}.{column} of {place.owner_id} cannot be opened")
 
 
+class KeyMissing(Undecipherable):
+    """The key that a row names is not in the ring: the row may be whole, and opens once the key is back."""
+
+
 @dataclass(frozen=True)
 class Place:
     """The row that secrets belong to. `owner_id` is the connection's id, or the attempt's where there is none yet."""
@@ -90,10 +94,10 @@ class Vault:
         )
 
     def open(self, place: Place, sealed: Sealed) -> dict[str, str]:
-        """The secrets of a row by column. Raises Undecipherable."""
+        """The secrets of a row by column. Raises Undecipherable, or KeyMissing where only the ring lacks something."""
         ring_key = self._keys.get(sealed.key_id)
         if ring_key is None:
-            raise Undecipherable(place, _WRAPPED_KEY)
+            raise KeyMissing(place, _WRAPPED_KEY)
         cipher = AESGCM(_decrypt(ring_key, sealed.wrapped_key, place, _WRAPPED_KEY))
         return {
             column: _decrypt(cipher, ciphertext, place, column).decode()

@@ -31,7 +31,8 @@ from connection_svc.domain.grant import (
     refusal_unproven_for,
     was_just_forced,
 )
-from connection_svc.store import connections, grants
+from connection_svc.store import connections, grants, history
+from connection_svc.store.grants import Quarantined
 from connection_svc.store.sealing import Undecipherable, Vault
 from connection_svc.work.expire import expire
 from providers import Providers
@@ -88,7 +89,7 @@ class TokenKeeper:
             still_lives = isinstance(answer, Checking) and is_fresh(grant, now=now, margin=LAST_MINUTE)
             return _usable(connection, grant.tokens) if still_lives else answer
         except Undecipherable as damage:
-            return _damaged(damage)
+            return await self._unreadable(business_id, connection_id, damage)
 
     async def rejected(
         self, business_id: str, connection_id: str, *, fingerprint: str, asked_by: DetectedBy
@@ -108,7 +109,7 @@ class TokenKeeper:
                 return Checking(NotUsableYet.REJECTED_AGAIN, REPORT_PAUSE)
             return await self._renew(connection, grant, asked_by=asked_by, forced=True)
         except Undecipherable as damage:
-            return _damaged(damage)
+            return await self._unreadable(business_id, connection_id, damage)
 
     async def check(
         self, business_id: str, connection_id: str, *, reported_at: datetime, reported_by: DetectedBy
@@ -124,7 +125,7 @@ class TokenKeeper:
                 return _usable(connection, grant.tokens)
             return await self._renew(connection, grant, asked_by=reported_by, forced=True)
         except Undecipherable as damage:
-            return _damaged(damage)
+            return await self._unreadable(business_id, connection_id, damage)
 
     async def keep_alive(self, business_id: str, connection_id: str) -> AccessAnswer:
         """Refresh a grant that nobody has used for long, so that it does not die of it."""
@@ -135,7 +136,7 @@ class TokenKeeper:
             connection, grant = standing
             return await self._renew(connection, grant, asked_by=DetectedBy.REFRESH, forced=False)
         except Undecipherable as damage:
-            return _damaged(damage)
+            return await self._unreadable(business_id, connection_id, damage)
 
     async def _standing(
         self, business_id: str, connection_id: str, *, asked_by: DetectedBy
@@ -277,6 +278,18 @@ class TokenKeeper:
             reason = why_expired(current, refresh_expires_at=None, organisation_gone=organisation_gone, now=now)
             return _over(await expire(tx, current, reason, detected_by=asked_by, now=now))
 
+    async def _unreadable(self, business_id: str, connection_id: str, damage: Undecipherable) -> Checking:
+        """Nobody can use these tokens, and a person is called; a reconnect brings others. Until then items wait."""
+        if not isinstance(damage, Quarantined):
+            metrics.undecipherable.labels(damage.place.table).inc()
+            _log.error("grant.undecipherable", connection_id=connection_id, error=str(damage))
+            now = self._clock.now()
+            async with self._database.transaction() as tx:
+                connection = await connections.get_for_update(tx, business_id, connection_id)
+                if await grants.set_aside(tx, self._vault, connection, now=now, pause=LONGEST_BACKOFF):
+                    await history.add(tx, connection, history.Entry(now, "quarantined", "system", "connection-svc"))
+        return Checking(NotUsableYet.DAMAGED, LONGEST_BACKOFF)
+
 
 def _usable(connection: Connection, tokens: Tokens) -> Usable:
     assert connection.organisation is not None
@@ -291,10 +304,3 @@ def _usable(connection: Connection, tokens: Tokens) -> Usable:
 
 def _over(connection: Connection) -> Over:
     return Over(reason=(connection.expiry_reason or connection.lifecycle).value)
-
-
-def _damaged(damage: Undecipherable) -> Checking:
-    """Nobody can use these tokens; a reconnect brings new ones. Until then the items wait and a person is called."""
-    metrics.undecipherable.labels(damage.place.table).inc()
-    _log.error("grant.undecipherable", table=damage.place.table, owner=damage.place.owner_id)
-    return Checking(NotUsableYet.DAMAGED, LONGEST_BACKOFF)
