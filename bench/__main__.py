@@ -7,6 +7,7 @@ measured for longer first, up to three times as long. A count that must be zero 
 
 import argparse
 import asyncio
+import gc
 import importlib
 import logging
 import sys
@@ -40,6 +41,7 @@ def main() -> int:
     if asked.record and not asked.small:
         parser.error("--record goes with --small: full runs are always kept")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics and groups are not there for a moment
     failures: list[str] = []
     for name in asked.names or NAMES:
         run = importlib.import_module(f"bench.{name.replace('-', '_')}").run
@@ -82,6 +84,8 @@ def measured(name: str, run: Benchmark, *, small: bool) -> Result:
         cases = await run(ground, small=small)
         return Result(name, versions, machine, cases)
 
+    gc.freeze()  # as chassis.run does for every service
+    gc.set_threshold(10_000, 20, 20)
     with Ground() as ground, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(all_of_it())
     _say(f"{result.header}{' | small' if small else ''}\n\n{report.table(result)}\n")

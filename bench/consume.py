@@ -14,7 +14,6 @@ after each batch. The clock runs from the first record taken to the last one han
 """
 
 import asyncio
-import gc
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -48,8 +47,6 @@ async def run(ground: Ground, *, small: bool) -> list[Case]:
     topic = await ground.topic("bench.consume.events", partitions=3)
     event = on(topic)
     await fill(ground.kafka, ((an_entry(event, number % KEYS), 1 + number // KEYS) for number in range(records)))
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
     sides = (
         partial(ours, ground.kafka, event, records),
         partial(faststream, ground.kafka, event, records),

@@ -66,7 +66,7 @@ def recorded_ratios(name: str) -> dict[str, float]:
 
 def table(result: Result) -> str:
     """The cases as a Markdown table."""
-    lines = ["| Case | Ratio | Target | Spread | Ours | Theirs | |", "|---|---|---|---|---|---|---|"]
+    lines = ["| Case | Ratio | Target | Spread | Ours | Theirs | Unit |", "|---|---|---|---|---|---|---|"]
     for each in result.cases:
         ratio = _short(each.ratio)
         target = "" if each.target is None else f"{each.target}{'' if each.is_met else ' **missed**'}"

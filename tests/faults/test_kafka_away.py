@@ -21,7 +21,7 @@ async def test_a_stop_or_a_crash_of_kafka_costs_nothing_but_time(ground: Ground,
     kafka = ground.servers.kafka
     consumer = await ground.start("consumer", port=free_port())
     relay = await ground.start("relay", port=free_port())
-    producer = await ground.start("producer", rate=20)
+    producer = await ground.start("producer", rate=10)
     await asyncio.sleep(plan.uniform(1, 3))
 
     await (kafka.stop() if seed % 2 else kafka.kill())

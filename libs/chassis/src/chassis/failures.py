@@ -65,7 +65,8 @@ class Batch:
         for place, record in enumerate(self.records):
             if self.settled[place] is None:
                 keys[record.topic, record.partition, record.key].append(place)
-        self._one_key, self._keys = one_key, iter(keys.values())
+        # The longest first: begun last, it would be worked on alone while the others are done.
+        self._one_key, self._keys = one_key, iter(sorted(keys.values(), key=len, reverse=True))
         # A task per key would cost more than an idle handler; so there are some, and one that waits starts another.
         async with asyncio.TaskGroup() as self._lanes:
             for _ in range(min(_LANES, len(keys))):

@@ -5,6 +5,7 @@ was paused and wakes without its lock can only send again what another has sent 
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from itertools import chain
@@ -26,7 +27,7 @@ from relink_contracts.envelope import RecordToSend
 
 _LOCK_CLASS: Final = 0x6F75_7462  # the first half of the advisory lock's key; the shard is the second
 _BATCH, _POLL_SECONDS, _LONGEST_PAUSE_SECONDS, _FLOOR_SECONDS = 1000, 1.0, 5.0, 60.0
-_LANES: Final = 2  # batches in hand at once: while one waits for Kafka or PostgreSQL, another is worked on
+_LANES: Final = 2  # batches in hand at once: while one waits for Kafka or PostgreSQL, the other is worked on
 _TOGETHER: Final = 4  # shards in a batch: few round trips when each has little, others left to other replicas
 _FIND = """SELECT s AS shard, first.id, extract(epoch FROM clock_timestamp() - first.created_at)::float8 AS age,
         pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest_running
@@ -41,7 +42,6 @@ _SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
 _CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
 _log = structlog.get_logger(__name__)
 
-Lane: TypeAlias = tuple[asyncpg.Connection, Sender]
 Outcome: TypeAlias = tuple[int, BaseException | None]
 
 
@@ -53,10 +53,11 @@ class Relay:
     def __init__(self, database_url: str, kafka: str) -> None:
         self._database_url, self._kafka = database_url, kafka
         self._senders = [Sender(kafka) for _ in range(_LANES)]  # of its own, so that one's error is not the other's
-        self._woken, self._pause, self._sent_at, self._floor = asyncio.Event(), 0.0, -_POLL_SECONDS, _Floor()
+        self._news, self._in_hand = asyncio.Semaphore(0), set[int]()
+        self._pause, self._sent_at = 0.0, -_POLL_SECONDS
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until `stopping`, then the batch in hand. Database and broker may go away and come back."""
+        """Until `stopping`, then the batches in hand. Database and broker may go away and come back."""
         while not stopping.is_set():
             try:
                 await self._relay(stopping)
@@ -70,43 +71,59 @@ class Relay:
             await sender.close()
 
     async def _relay(self, stopping: asyncio.Event) -> None:
-        lanes: list[Lane] = []
-        self._floor = _Floor()
-        try:
-            lanes += [(await asyncpg.connect(self._database_url, **_CONNECTION), each) for each in self._senders]
-            await lanes[0][0].add_listener(CHANNEL, lambda *_: self._woken.set())
-            while not stopping.is_set():
-                self._woken.clear()
-                if not await self._pass(lanes):
-                    await happens_within(self._woken, _POLL_SECONDS)
-        finally:
-            for connection, _ in lanes:
-                connection.terminate()
+        connections: list[asyncpg.Connection] = []
+        failures: list[Exception] = []
 
-    async def _pass(self, lanes: list[Lane]) -> bool:
+        async def work(connection: asyncpg.Connection, sender: Sender) -> None:
+            floor = _Floor()  # its own: it is told of this lane's looks and deletions, one after the other
+            try:
+                while not stopping.is_set() and not failures:
+                    if not await self._pass(connection, sender, floor):
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(self._news.acquire(), _POLL_SECONDS)
+            except Exception as error:  # noqa: BLE001 - raised below, once the other lane is done with its batch
+                failures.append(error)
+
+        try:
+            for _ in self._senders:
+                connections.append(await asyncpg.connect(self._database_url, **_CONNECTION))  # noqa: PERF401 - all are ended
+            await connections[0].add_listener(CHANNEL, self._wake_a_lane)
+            await asyncio.gather(*map(work, connections, self._senders))
+        finally:
+            for connection in connections:
+                connection.terminate()
+        if failures:
+            raise failures[0]
+
+    def _wake_a_lane(self, *_: object) -> None:
+        if self._news.locked():
+            self._news.release()
+
+    async def _pass(self, connection: asyncpg.Connection, sender: Sender, floor: "_Floor") -> bool:
         """One batch of each shard that has rows. True if any row was sent, so that more may wait."""
         now = asyncio.get_running_loop().time
-        found = await lanes[0][0].fetch(_FIND, SHARDS, self._floor.id_at(now()))
+        found = await connection.fetch(_FIND, SHARDS, floor.id_at(now()))
         metrics.outbox_oldest_seconds.set(max((row["age"] for row in found), default=0))
         if not found:
             return False
-        self._floor.rise(found)
+        floor.rise(found)
         if now() - self._sent_at >= _POLL_SECONDS and not await is_reachable(self._kafka):
             raise KafkaConnectionError("no broker answers")
         shards = [row["shard"] for row in found]
         random.shuffle(shards)  # so that replicas meet less
-        batches = [shards[place : place + _TOGETHER] for place in range(0, len(shards), _TOGETHER)]
-        outcomes: list[Outcome] = []
-
-        async def work(connection: asyncpg.Connection, sender: Sender) -> None:
-            while batches:
-                outcomes.append(await _relay_shards(connection, sender, batches.pop(), self._floor))
-
-        ends = await asyncio.gather(*(work(*lane) for lane in lanes), return_exceptions=True)
-        if failures := [error for error in (*ends, *(error for _, error in outcomes)) if error is not None]:
-            raise failures[0]
+        sent, failure = 0, None
+        while shards := [shard for shard in shards if shard not in self._in_hand]:
+            wanted, shards = shards[:_TOGETHER], shards[_TOGETHER:]
+            self._in_hand.update(wanted)
+            try:
+                done, error = await _relay_shards(connection, sender, wanted, floor)
+            finally:
+                self._in_hand.difference_update(wanted)
+            sent, failure = sent + done, failure or error
+        if failure is not None:
+            raise failure
         self._pause, self._sent_at = 0.0, now()
-        return any(sent for sent, _ in outcomes)
+        return sent > 0
 
 
 class _Floor:

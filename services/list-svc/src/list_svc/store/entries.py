@@ -3,15 +3,21 @@
 from collections.abc import Iterable
 
 import asyncpg
+from pydantic_core import to_json
 
 from chassis.database import Tx
 from list_svc.domain.lists import Entry, EntryKey, ListKey, ListPicture, ListRun
 from list_svc.domain.paging import Page
 from list_svc.domain.rules import Coding
 
+# In the order of their key, so that two transactions wait for each other and never in a circle.
 _APPLY = """INSERT INTO entries AS known (connection_id, list, external_id, business_id, parent_id, name, code, type,
         tax_treatment, valid_tax_rates, active, list_version, sequence)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    SELECT DISTINCT ON (connection_id, list, external_id) *
+    FROM json_to_recordset($1) AS said (connection_id text, list text, external_id text, business_id text,
+        parent_id text, name text, code text, type text, tax_treatment text, valid_tax_rates text[], active boolean,
+        list_version bigint, sequence bigint)
+    ORDER BY connection_id, list, external_id, sequence DESC
     ON CONFLICT (connection_id, list, external_id) DO UPDATE
     SET business_id = excluded.business_id, parent_id = excluded.parent_id, name = excluded.name, code = excluded.code,
         type = excluded.type, tax_treatment = excluded.tax_treatment, valid_tax_rates = excluded.valid_tax_rates,
@@ -53,7 +59,8 @@ _ACTIVE = """SELECT list, active FROM entries
 
 async def apply(tx: Tx, said: Iterable[tuple[Entry, int]]) -> None:
     """Keeps of each entry what was said with the highest sequence, the number beside it."""
-    await tx.executemany(_APPLY, [(*_row(entry), sequence) for entry, sequence in said])
+    rows = [vars(entry.key) | vars(entry) | {"sequence": sequence} for entry, sequence in said]
+    await tx.execute(_APPLY, to_json(rows).decode())
 
 
 async def remove(tx: Tx, gone: Iterable[tuple[EntryKey, str, int]]) -> None:
@@ -96,12 +103,6 @@ async def active(tx: Tx, coding: Coding, business_id: str) -> dict[str, bool]:
     lists_, ids = list(coding.references), list(coding.references.values())
     rows = await tx.fetch(_ACTIVE, coding.connection_id, business_id, lists_, ids)
     return {row["list"]: row["active"] for row in rows}
-
-
-def _row(entry: Entry) -> tuple[object, ...]:
-    key = entry.key
-    what = (entry.parent_id, entry.name, entry.code, entry.type, entry.tax_treatment, entry.valid_tax_rates)
-    return (key.connection_id, key.list, key.external_id, entry.business_id, *what, entry.active, entry.list_version)
 
 
 def _run(row: asyncpg.Record) -> ListRun | None:
