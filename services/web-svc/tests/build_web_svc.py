@@ -128,7 +128,7 @@ class Call:
 
 @dataclass
 class FakeService:
-    """What all fakes do: note each POST, and hide everything from other businesses."""
+    """What all fakes do: note each POST and PUT, and hide everything from other businesses."""
 
     calls: list[Call] = field(default_factory=list)
     is_down: bool = False
@@ -138,7 +138,7 @@ class FakeService:
             if self.is_down:
                 return Response(status_code=503)
             by = Speaking(*request.headers["Authorization"].removeprefix("Bearer ").split(" "))
-            if method == "POST":
+            if method != "GET":
                 key = request.headers.get("Idempotency-Key")
                 self.calls.append(Call(method, request.url.path, await request.json(), key, by))
             if by.role != "service" and by.business_id != BUSINESS:
@@ -165,8 +165,10 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/providers", lambda _: {"items": PROVIDERS}),
                 self.route(f"{api}/connections", lambda _: {"items": list(self.connections.values()), "next": None}),
                 self.route(f"{api}/connections/{{id}}", self._one),
-                self.route(f"{api}/connections/{{id}}/history", lambda _: {"items": self.history, "next": None}),
+                self.route(f"{api}/connections/{{id}}/history", self._history),
                 self.route(f"{api}/connections/{{id}}/explain", lambda _: self.explanation),
+                self.route(f"{api}/connections/{{id}}/settings", self._settings),
+                self.route(f"{api}/connections/{{id}}/settings", self._change_settings, "PUT"),
                 self.route(f"{api}/connection-attempts", self._start, "POST"),
                 self.route(f"{api}/connection-attempts/{{id}}", lambda r: self.attempts[r.path_params["id"]]),
                 self.route(f"{api}/connection-attempts/{{id}}/organisation", self._choose, "POST"),
@@ -188,6 +190,22 @@ class FakeConnectionService(FakeService):
 
     def _one(self, request: Request) -> Any:
         return self.connections.get(request.path_params["id"]) or problem(404, "not_found")
+
+    def _history(self, request: Request) -> Any:
+        begin, limit = int(request.query_params.get("cursor", 0)), int(request.query_params["limit"])
+        end = begin + limit
+        return {"items": self.history[begin:end], "next": str(end) if len(self.history) > end else None}
+
+    def _settings(self, request: Request) -> Any:
+        found = self.connections[request.path_params["id"]]
+        return JSONResponse(found["settings"], headers={"ETag": f'"{found["settings_version"]}"'})
+
+    def _change_settings(self, request: Request) -> Any:
+        found = self.connections[request.path_params["id"]]
+        if request.headers["If-Match"] != f'"{found["settings_version"]}"':
+            return problem(412, "settings_changed")
+        found["settings"], found["settings_version"] = self.calls[-1].body, found["settings_version"] + 1
+        return self._settings(request)
 
     def _start(self, _request: Request) -> Any:
         expires_at = (NOW + timedelta(minutes=30)).isoformat()
@@ -215,8 +233,13 @@ class FakeConnectionService(FakeService):
 
 
 PROVIDERS = [
-    {"provider": "xero", "display_name": "Xero", "lists": ["accounts"], "mobile": True},
-    {"provider": "quickbooks", "display_name": "QuickBooks Online", "lists": ["accounts"], "mobile": True},
+    {"provider": "xero", "display_name": "Xero", "supports_supplier_warning": True, "mobile": True},
+    {
+        "provider": "quickbooks",
+        "display_name": "QuickBooks Online",
+        "supports_supplier_warning": False,
+        "mobile": True,
+    },
 ]
 
 
@@ -508,19 +531,22 @@ class Seen:
         assert form is not None
         return form
 
-    async def press(self, label: str, *, htmx: bool = False, **changes: str) -> "Seen":
-        """Send the form, with what is filled in and chosen there, as a browser does."""
-        form = self.form(label)
-        fields: dict[str, Any] = {}
-        for each in form.select("input[name]"):
-            if each.get("type") != "radio" or each.has_attr("checked"):
-                fields.setdefault(each["name"], []).append(each.get("value", ""))
+    def fields(self, label: str) -> dict[str, Any]:
+        """What the form with this button sends: what is filled in and chosen there."""
+        form, fields = self.form(label), dict[str, Any]()
+        for each in form.select("input[name]:not([disabled])"):
+            if each.get("type") not in {"radio", "checkbox"} or each.has_attr("checked"):
+                fields.setdefault(each["name"], []).append(each.get("value", "on"))
+        for each in form.select("select[name]"):
+            fields[each["name"]] = (each.select_one("option[selected]") or each.select_one("option"))["value"]
         button = next(each for each in form.select("button") if " ".join(each.get_text(" ").split()) == label)
-        if button.get("name"):
-            fields[button["name"]] = button["value"]
-        address = str(form.get("action") or self.answer.request.url.path)
+        return fields | ({button["name"]: button["value"]} if button.get("name") else {})
+
+    async def press(self, label: str, *, htmx: bool = False, **changes: str) -> "Seen":
+        """Send the form, as a browser does."""
+        address = str(self.form(label).get("action") or self.answer.request.url.path)
         headers = {"HX-Request": "true"} if htmx else {}
-        return await self.browser.send(address, fields | changes, headers=headers)
+        return await self.browser.send(address, self.fields(label) | changes, headers=headers)
 
 
 class Browser:

@@ -43,6 +43,11 @@ class TimelineEntry(Answer):
     detail: str | None = None
 
 
+class TimelinePage(Answer):
+    items: tuple[TimelineEntry, ...]
+    next: str | None = None
+
+
 class Explanation(Answer):
     """Why a connection stands as it does and what to do next, in the service's own words."""
 
@@ -53,6 +58,8 @@ class Explanation(Answer):
 class Provider(Answer):
     provider: str
     display_name: str
+    supports_supplier_warning: bool = False
+    mobile: bool = False
 
 
 class StartedAttempt(Answer):

@@ -53,17 +53,27 @@ class Service:
         self._name, self._http, self._signer = name, http, signer
 
     async def get(self, speaker: Speaker, path: str, params: Mapping[str, str | list[str]] | None = None) -> Any:
-        return await self._call("GET", path, self._authorised(speaker), params=params)
+        return (await self._call("GET", path, self._authorised(speaker), params=params)).json()
+
+    async def get_versioned(self, speaker: Speaker, path: str) -> tuple[Any, str]:
+        """What is there, and the version that `replace` must name."""
+        answer = await self._call("GET", path, self._authorised(speaker))
+        return answer.json(), answer.headers["ETag"]
 
     async def post(self, speaker: Speaker, path: str, body: Mapping[str, object], *, key: str) -> Any:
         headers = {**self._authorised(speaker), "Idempotency-Key": key}
-        return await self._call("POST", path, headers, json=body)
+        answer = await self._call("POST", path, headers, json=body)
+        return answer.json() if answer.content else None
+
+    async def replace(self, speaker: Speaker, path: str, body: Mapping[str, object], *, version: str) -> None:
+        """Put this in the place of that version. Raises RequestRefused (412) when it has changed since."""
+        await self._call("PUT", path, {**self._authorised(speaker), "If-Match": version}, json=body)
 
     def _authorised(self, speaker: Speaker) -> dict[str, str]:
         token = self._signer.token(self._name, speaker.user_id, speaker.business_id, speaker.role)
         return {"Authorization": f"Bearer {token}"}
 
-    async def _call(self, method: str, path: str, headers: dict[str, str], **more: Any) -> Any:
+    async def _call(self, method: str, path: str, headers: dict[str, str], **more: Any) -> httpx2.Response:
         flow = {**traceparent(), "X-Request-Id": structlog.contextvars.get_contextvars().get("request_id", "")}
         try:
             answer = await self._http.request(method, path, headers=headers | flow, **more)
@@ -73,7 +83,7 @@ class Service:
             raise ServiceUnavailable(self._name)
         if answer.is_error:
             raise self._refusal(answer)
-        return answer.json() if answer.content else None
+        return answer
 
     def _refusal(self, answer: httpx2.Response) -> RequestRefused:
         is_problem = answer.headers.get("Content-Type", "").startswith("application/problem+json")
@@ -92,7 +102,7 @@ class Connections:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._provider_names: dict[str, str] = {}
+        self._providers: dict[str, answers.Provider] = {}
 
     async def all(self, speaker: Speaker) -> list[answers.Connection]:
         page = await self._service.get(speaker, "/api/v1/connections")
@@ -103,22 +113,42 @@ class Connections:
             await self._service.get(speaker, f"/api/v1/connections/{connection_id}")
         )
 
-    async def history(self, speaker: Speaker, connection_id: str) -> list[answers.TimelineEntry]:
-        page = await self._service.get(speaker, f"/api/v1/connections/{connection_id}/history")
-        return TypeAdapter(list[answers.TimelineEntry]).validate_python(page["items"])
+    async def history(self, speaker: Speaker, connection_id: str, *, cursor: str | None = None) -> answers.TimelinePage:
+        """What happened to it, the latest first."""
+        params: dict[str, str | list[str]] = {"limit": "50"} | ({"cursor": cursor} if cursor is not None else {})
+        return answers.TimelinePage.model_validate(
+            await self._service.get(speaker, f"/api/v1/connections/{connection_id}/history", params)
+        )
+
+    async def settings(self, speaker: Speaker, connection_id: str) -> tuple[answers.ConnectionSettings, str]:
+        """The integration settings, and the version that a change of them must name."""
+        path = f"/api/v1/connections/{connection_id}/settings"
+        settings, version = await self._service.get_versioned(speaker, path)
+        return answers.ConnectionSettings.model_validate(settings), version
+
+    async def change_settings(
+        self, speaker: Speaker, connection_id: str, wanted: answers.ConnectionSettings, *, version: str
+    ) -> None:
+        """Raises RequestRefused with `settings_changed` when somebody was faster."""
+        path = f"/api/v1/connections/{connection_id}/settings"
+        await self._service.replace(speaker, path, wanted.model_dump(), version=version)
 
     async def explain(self, speaker: Speaker, connection_id: str) -> answers.Explanation:
         return answers.Explanation.model_validate(
             await self._service.get(speaker, f"/api/v1/connections/{connection_id}/explain")
         )
 
-    async def provider_names(self, speaker: Speaker) -> Mapping[str, str]:
-        """How each provider calls itself. A release of connection-svc does not change them: asked once."""
-        if not self._provider_names:
+    async def providers(self, speaker: Speaker) -> Mapping[str, answers.Provider]:
+        """What each provider is and can. A release of connection-svc does not change them: asked once."""
+        if not self._providers:
             page = await self._service.get(speaker, "/api/v1/providers")
-            providers = TypeAdapter(list[answers.Provider]).validate_python(page["items"])
-            self._provider_names = {provider.provider: provider.display_name for provider in providers}
-        return self._provider_names
+            found = TypeAdapter(list[answers.Provider]).validate_python(page["items"])
+            self._providers = {provider.provider: provider for provider in found}
+        return self._providers
+
+    async def provider_names(self, speaker: Speaker) -> Mapping[str, str]:
+        """How each provider calls itself."""
+        return {name: provider.display_name for name, provider in (await self.providers(speaker)).items()}
 
     async def begin_connecting(  # noqa: PLR0913 - what a journey to the login needs to be known of
         self, speaker: Speaker, provider: str, *, pending_id: str | None, return_to: str, binding: str, key: str

@@ -79,6 +79,16 @@ MESSAGES: Mapping[str, str] = {
     "link.expired": "This link is no longer valid. Ask for a new link.",
     "link.repaired": "All good, nothing to do. {provider} is connected again.",
     "link.unknown": "This link does not exist. Check that the whole address was copied.",
+    "settings.saved": "Saved. The settings count from now on.",
+    "settings.conflict": "**{name} changed this {ago}.** Nothing of yours was saved. "
+    "Review the change below, then save again if you still want yours.",
+    "settings.conflict.unknown": "**Somebody changed this meanwhile.** Nothing of yours was saved. "
+    "Review the change below, then save again if you still want yours.",
+    "settings.warn_new_supplier": "An item whose supplier is not in {provider} yet shows a “!” before it creates one.",
+    "settings.warn_new_supplier.unsupported": "{provider} cannot tell us which suppliers it has in time for a warning.",
+    "settings.always_ask_organisation": "Off: after a login the organisation of this connection is taken without asking.",
+    "settings.auto_publish": "Items that are complete are sent without anybody pressing Publish.",
+    "settings.default_destination": "How bills and receipts arrive in {provider}, unless a rule says otherwise.",
     "lists.asked": "Your lists are being refreshed.",
     "lists.fresh": "Your lists were refreshed a moment ago. Try again in a few minutes.",
     "error.forbidden": "You do not have the right to do this. Nothing has changed.",

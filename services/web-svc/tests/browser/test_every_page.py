@@ -96,6 +96,8 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("connect", empty, ANNA, f"{BASE}/settings/connections/new/xero"),
     ("manage-expired", broken, ANNA, CONNECTION),
     ("manage-connected", resuming, ANNA, CONNECTION),
+    ("integration-settings", broken, ANNA, f"{CONNECTION}/settings"),
+    ("history", broken, ANNA, f"{CONNECTION}/history"),
     ("before-you-go", broken, ANNA, f"{CONNECTION}/reconnect"),
     ("organisation", broken, ANNA, CHOICE),
     ("organisation-mismatch", mismatched, ANNA, CHOICE),

@@ -92,7 +92,8 @@ async def test_a_connection_the_other_services_have_not_heard_of_yet_is_shown_al
     assert "Lists updated Not yet Waiting to publish 0 items" in page.text
 
 
-async def test_manage_shows_facts_settings_and_what_happened(world: World) -> None:
+async def test_manage_shows_the_facts_and_what_happened_last(world: World) -> None:
+    world.connection_service.connections = {XERO: connection(generation=2)}
     at = (NOW - timedelta(days=200)).isoformat()
     world.connection_service.history = [
         {"at": NOW.isoformat(), "what": "expired", "by": "connection-svc", "detail": "reason: consent_lapsed"},
@@ -102,7 +103,9 @@ async def test_manage_shows_facts_settings_and_what_happened(world: World) -> No
     page = await (await signed_in(world)).open(MANAGE)
     assert "Expires on 4 May 2027" in page.text
     assert "Automation rules 7" in page.text
-    assert "Warn me when creating a new supplier On" in page.text
+    assert "Connected by Anna Berg First connected 4 May 2026" in page.text
+    assert "Last reconnected 4 May 2026" in page.text
+    assert "Permissions granted (3) offline_access" in page.text
     assert page.labels(".timeline .what") == ["Expired", "Connected", "Something of next year"]
     assert page.labels(".timeline .about") == [
         "20 Nov 2026, 09:30 UTC · reason: consent lapsed",
@@ -111,12 +114,35 @@ async def test_manage_shows_facts_settings_and_what_happened(world: World) -> No
     ]
 
 
+async def test_manage_offers_what_can_be_done_by_the_words_people_were_told(world: World) -> None:
+    page = await (await signed_in(world)).open(MANAGE)
+    assert page.labels(".menu li") == ["Refresh integration data", "Change connection", "Disconnect"]
+    assert page.labels("[aria-label=Xero] a") == ["Overview", "Settings", "History"]
+
+
+async def test_an_expired_connection_cannot_be_refreshed_but_changed_and_left(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    page = await (await signed_in(world)).open(MANAGE)
+    assert page.labels(".menu li") == ["Change connection", "Disconnect"]
+
+
+async def test_history_tells_everything_and_why_the_connection_stands_so(world: World) -> None:
+    world.connection_service.explanation = {"why": "The yearly consent ended.", "next": "Log in again."}
+    world.connection_service.history = [{"at": NOW.isoformat(), "what": "connected", "by": ANNA}] * 60
+    first = await (await (await signed_in(world)).open(MANAGE)).follow("History")
+    assert "The yearly consent ended. What happens next: Log in again." in first.text
+    assert len(first.labels(".timeline .what")) == 50
+    second = await first.follow("Earlier")
+    assert len(second.labels(".timeline .what")) == 10
+    assert "Earlier" not in second.labels("a")
+
+
 async def test_an_expired_connection_is_explained_and_its_reconnect_is_green(world: World) -> None:
     world.connection_service.connections = {XERO: expired()}
     world.connection_service.explanation = {"why": "The yearly consent ended.", "next": "Log in again."}
     page = await (await signed_in(world)).open(MANAGE)
     assert "The yearly consent ended. Log in again." in page.text
-    assert [each["data-kind"] for each in page.soup.select("#connection a.btn")] == ["go"]
+    assert [each.get("data-kind") for each in page.soup.select("#connection a.btn")] == ["go"]
 
 
 async def test_a_connection_that_works_can_be_reconnected_but_does_not_shout(world: World) -> None:

@@ -1,27 +1,26 @@
 """Business settings, the connections in them, and what a manager does with one."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from web_svc.api.pages import leave_for, show, shown_connection, shown_connections
-from web_svc.api.site import AManager, NothingHere, Posted, TheSite, key_of
-from web_svc.api.timeline import connection_timeline
+from web_svc.api.site import AManager, NothingHere, Posted, Reader, Site, TheSite, key_of
+from web_svc.api.timeline import Entry, FirstLogin, connection_timeline, first_login
 from web_svc.clients import RequestRefused
 from web_svc.domain.standing import Standing
 from web_svc.wording import say
 
 router = APIRouter(prefix="/b/{business}")
 
-PAST = {Standing.DISCONNECTED, Standing.REPLACED}
-
 
 @router.get("/settings")
 async def settings(request: Request, site: TheSite, manager: AManager) -> Response:
     connections = await shown_connections(site, manager)
-    living = [each for each in connections.values() if each.standing not in PAST]
+    living = [each for each in connections.values() if not each.is_past]
     worst = min(living, key=lambda each: each.standing.severity, default=None)
     return await show(request, manager, "settings.html", worst=worst)
 
@@ -31,7 +30,7 @@ async def connections(request: Request, site: TheSite, manager: AManager) -> Res
     everything, names = await asyncio.gather(
         shown_connections(site, manager), site.connections.provider_names(manager.speaker)
     )
-    living = [each for each in everything.values() if each.standing not in PAST]
+    living = [each for each in everything.values() if not each.is_past]
     connected = {each.connection.provider for each in living if each.standing is not Standing.PENDING}
     return await show(
         request,
@@ -39,7 +38,7 @@ async def connections(request: Request, site: TheSite, manager: AManager) -> Res
         "connections.html",
         live="connections",
         connections=living,
-        past=[each for each in everything.values() if each.standing in PAST],
+        past=[each for each in everything.values() if each.is_past],
         available=[(provider, name) for provider, name in names.items() if provider not in connected],
     )
 
@@ -83,12 +82,10 @@ async def connection(
     speaker = manager.speaker
     view, history, explanation, rules = await asyncio.gather(
         shown_connection(site, manager, connection_id),
-        site.connections.history(speaker, connection_id),
+        _history(site, manager, connection_id),
         site.connections.explain(speaker, connection_id),
         site.rules.count(speaker, connection_id),
     )
-    people = sorted({entry.by for entry in history if entry.by and entry.by.startswith("usr_")})
-    known = zip(people, await site.identity.people(people), strict=True)
     return await show(
         request,
         manager,
@@ -96,9 +93,25 @@ async def connection(
         live="connection",
         shown=view,
         explanation=explanation,
-        history=connection_timeline(history, {user_id: person.name for user_id, person in known}),
+        first=history.first_login,
+        history=history.entries,
         rules=rules,
         note=say(f"lists.{lists}") if lists else None,
+    )
+
+
+@router.get("/settings/connections/{connection_id}/history")
+async def history(
+    request: Request, site: TheSite, manager: AManager, connection_id: str, cursor: str | None = None
+) -> Response:
+    """Why it stands as it does, and everything that happened to it."""
+    view, told, explanation = await asyncio.gather(
+        shown_connection(site, manager, connection_id),
+        _history(site, manager, connection_id, cursor=cursor),
+        site.connections.explain(manager.speaker, connection_id),
+    )
+    return await show(
+        request, manager, "history.html", shown=view, history=told.entries, next=told.next, explanation=explanation
     )
 
 
@@ -113,3 +126,20 @@ async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id:
             raise
         note = "fresh"
     return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?lists={note}", 303)
+
+
+@dataclass(frozen=True)
+class History:
+    """Some of what happened, the latest first, and the cursor of what was before."""
+
+    entries: list[Entry]
+    first_login: FirstLogin | None
+    next: str | None
+
+
+async def _history(site: Site, manager: Reader, connection_id: str, *, cursor: str | None = None) -> History:
+    page = await site.connections.history(manager.speaker, connection_id, cursor=cursor)
+    people = sorted({entry.by for entry in page.items if entry.by and entry.by.startswith("usr_")})
+    known = zip(people, await site.identity.people(people), strict=True)
+    names = {user_id: person.name for user_id, person in known}
+    return History(connection_timeline(page.items, names), first_login(page.items, names), page.next)

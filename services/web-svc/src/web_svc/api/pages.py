@@ -26,6 +26,7 @@ from web_svc.wording import say
 THEMES = ("system", "light", "dark")
 BINDING_COOKIE = "relink_binding"  # connection-svc reads it: under /oauth on our host
 LOGIN_TAKES = timedelta(minutes=30)
+PAST = {Standing.DISCONNECTED, Standing.REPLACED}
 NOTHING_HELD = answers.Held(waiting=0)
 NEVER_SYNCED = answers.SyncStatus()
 STATIC = Path(__file__).parent.parent / "static"
@@ -205,6 +206,10 @@ class ShownConnection:
     @property
     def organisation(self) -> str:
         return self.connection.organisation_name or self.provider_name
+
+    @property
+    def is_past(self) -> bool:
+        return self.standing in PAST
 
     @property
     def can_reconnect(self) -> bool:

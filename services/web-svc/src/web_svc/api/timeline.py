@@ -1,6 +1,6 @@
 """What happened to a connection or an item, in words, the latest first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ _CONNECTION = {
     "connected": ("Connected", "ok", "circle-check"),
     "warned": ("Warned: expires soon", "warn", "calendar-clock"),
     "expired": ("Expired", "bad", "circle-alert"),
+    "quarantined": ("Our access was damaged: reconnect", "bad", "circle-alert"),
     "reconnected": ("Reconnected", "ok", "circle-check"),
     "settings_changed": ("Settings changed", "quiet", "pencil"),
     "disconnected": ("Disconnected", "quiet", "unplug"),
@@ -42,12 +43,26 @@ _ITEM = {
 }
 
 
-def connection_timeline(history: list[answers.TimelineEntry], names: Mapping[str, str]) -> list[Entry]:
+@dataclass(frozen=True)
+class FirstLogin:
+    """Who connected, and when."""
+
+    by: str
+    at: datetime
+
+
+def first_login(history: Sequence[answers.TimelineEntry], names: Mapping[str, str]) -> FirstLogin | None:
+    """None where it is not among these lines."""
+    found = [FirstLogin(names.get(entry.by or "", "–"), entry.at) for entry in history if entry.what == "connected"]
+    return min(found, key=lambda login: login.at, default=None)
+
+
+def connection_timeline(history: Sequence[answers.TimelineEntry], names: Mapping[str, str]) -> list[Entry]:
     """`names` are people by their user id; what a service did is told without saying by whom."""
     return _latest_first(_entry(entry, _CONNECTION, names) for entry in history)
 
 
-def item_timeline(history: list[answers.TimelineEntry]) -> list[Entry]:
+def item_timeline(history: Sequence[answers.TimelineEntry]) -> list[Entry]:
     return _latest_first(_entry(entry, _ITEM, {}) for entry in reversed(history))
 
 
