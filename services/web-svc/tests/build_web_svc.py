@@ -156,6 +156,7 @@ class FakeConnectionService(FakeService):
     attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=lambda: {"why": "The connection works.", "next": None})
+    takes_access_back: bool = True
     start_url: str = "http://localhost:8001/oauth/start/att_1"
 
     def app(self) -> Starlette:
@@ -168,6 +169,7 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/connections/{{id}}/history", self._history),
                 self.route(f"{api}/connections/{{id}}/explain", lambda _: self.explanation),
                 self.route(f"{api}/connections/{{id}}/settings", self._settings),
+                self.route(f"{api}/connections/{{id}}/disconnect", self._disconnect, "POST"),
                 self.route(f"{api}/connections/{{id}}/settings", self._change_settings, "PUT"),
                 self.route(f"{api}/connection-attempts", self._start, "POST"),
                 self.route(f"{api}/connection-attempts/{{id}}", lambda r: self.attempts[r.path_params["id"]]),
@@ -206,6 +208,11 @@ class FakeConnectionService(FakeService):
             return problem(412, "settings_changed")
         found["settings"], found["settings_version"] = self.calls[-1].body, found["settings_version"] + 1
         return self._settings(request)
+
+    def _disconnect(self, request: Request) -> Any:
+        found = self.connections[request.path_params["id"]]
+        found |= {"lifecycle": "disconnected", "ended_at": NOW.isoformat()}
+        return found | {"revoked_at_provider": self.takes_access_back}
 
     def _start(self, _request: Request) -> Any:
         expires_at = (NOW + timedelta(minutes=30)).isoformat()

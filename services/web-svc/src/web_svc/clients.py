@@ -191,6 +191,11 @@ class Connections:
         body = {"organisation_id": organisation_id}
         await self._service.post(speaker, f"/api/v1/connection-attempts/{attempt_id}/organisation", body, key=key)
 
+    async def disconnect(self, speaker: Speaker, connection_id: str, *, keep_lists: bool, key: str) -> bool:
+        """Leave the provider; whether it has taken our access back."""
+        path, body = f"/api/v1/connections/{connection_id}/disconnect", {"keep_lists": keep_lists}
+        return bool((await self._service.post(speaker, path, body, key=key))["revoked_at_provider"])
+
     async def link(self, token: str) -> answers.ReconnectLink:
         return answers.ReconnectLink.model_validate(
             await self._service.get(LINK_HOLDER, f"/internal/reconnect-links/{token}")

@@ -79,6 +79,18 @@ MESSAGES: Mapping[str, str] = {
     "link.expired": "This link is no longer valid. Ask for a new link.",
     "link.repaired": "All good, nothing to do. {provider} is connected again.",
     "link.unknown": "This link does not exist. Check that the whole address was copied.",
+    "disconnect.waiting": "Nothing is published to {provider} any more. {n, plural, =0 {New items will wait} "
+    "one {# item is waiting and stays} other {# items are waiting and stay}} here until you connect again.",
+    "disconnect.rules": "{n, plural, one {Your automation rule is} other {Your # automation rules are}} kept, "
+    "and rest until there are lists to match them to.",
+    "disconnect.revoked": "We give our access back to {provider}. Nobody here can use it again.",
+    "disconnect.published": "What is in {provider} already stays there.",
+    "disconnect.keep": "A new connection can then be merged with them, so that rules go on.",
+    "disconnect.clear": "Categories, tax rates and suppliers are removed here. This cannot be undone.",
+    "disconnect.mistyped": "That is not the name of the organisation. Nothing has changed. Type **{organisation}**.",
+    "left.told": "Disconnected. {provider} has taken our access back.",
+    "left.untold": "Disconnected. We could not tell {provider} yet and keep trying. You can remove our access in "
+    "{provider} as well.",
     "settings.saved": "Saved. The settings count from now on.",
     "settings.conflict": "**{name} changed this {ago}.** Nothing of yours was saved. "
     "Review the change below, then save again if you still want yours.",
@@ -86,7 +98,7 @@ MESSAGES: Mapping[str, str] = {
     "Review the change below, then save again if you still want yours.",
     "settings.warn_new_supplier": "An item whose supplier is not in {provider} yet shows a “!” before it creates one.",
     "settings.warn_new_supplier.unsupported": "{provider} cannot tell us which suppliers it has in time for a warning.",
-    "settings.always_ask_organisation": "Off: after a login the organisation of this connection is taken without asking.",
+    "settings.always_ask_organisation": "Off: after a login the expected organisation is taken without asking.",
     "settings.auto_publish": "Items that are complete are sent without anybody pressing Publish.",
     "settings.default_destination": "How bills and receipts arrive in {provider}, unless a rule says otherwise.",
     "lists.asked": "Your lists are being refreshed.",

@@ -98,6 +98,7 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("manage-connected", resuming, ANNA, CONNECTION),
     ("integration-settings", broken, ANNA, f"{CONNECTION}/settings"),
     ("history", broken, ANNA, f"{CONNECTION}/history"),
+    ("disconnect", broken, ANNA, f"{CONNECTION}/disconnect"),
     ("before-you-go", broken, ANNA, f"{CONNECTION}/reconnect"),
     ("organisation", broken, ANNA, CHOICE),
     ("organisation-mismatch", mismatched, ANNA, CHOICE),

@@ -25,7 +25,18 @@ async def test_the_path_to_reconnect_has_the_words_people_were_told(world: World
 
 
 @pytest.mark.parametrize(
-    "path", [SETTINGS, CONNECTIONS, MANAGE, f"{MANAGE}/reconnect", f"{CONNECTIONS}/new/xero", f"{MANAGE}/done"]
+    "path",
+    [
+        SETTINGS,
+        CONNECTIONS,
+        MANAGE,
+        f"{MANAGE}/reconnect",
+        f"{CONNECTIONS}/new/xero",
+        f"{MANAGE}/done",
+        f"{MANAGE}/settings",
+        f"{MANAGE}/history",
+        f"{MANAGE}/disconnect",
+    ],
 )
 async def test_who_does_not_manage_connections_is_told_whom_to_ask(world: World, path: str) -> None:
     page = await (await signed_in(world, BEN)).open(path)
@@ -160,7 +171,7 @@ async def test_a_disconnected_connection_offers_no_reconnect(world: World) -> No
 async def test_integration_data_is_refreshed_on_request(world: World) -> None:
     manage = await (await signed_in(world)).open(MANAGE)
     sent = await manage.press("Refresh integration data")
-    assert sent.leads_to == f"{MANAGE}?lists=asked"
+    assert sent.leads_to == f"{MANAGE}?said=lists.asked"
     assert "Your lists are being refreshed." in (await manage.browser.open(sent.leads_to)).text
 
 

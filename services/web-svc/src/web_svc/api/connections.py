@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +15,15 @@ from web_svc.domain.standing import Standing
 from web_svc.wording import say
 
 router = APIRouter(prefix="/b/{business}")
+
+
+class Said(StrEnum):
+    """What somebody has just done to a connection: the id of the sentence that its page begins with."""
+
+    LISTS_ASKED = "lists.asked"
+    LISTS_FRESH = "lists.fresh"
+    LEFT = "left.told"
+    LEFT_UNTOLD = "left.untold"
 
 
 @router.get("/settings")
@@ -72,11 +81,7 @@ async def connect(request: Request, site: TheSite, manager: AManager, form: Post
 
 @router.get("/settings/connections/{connection_id}")
 async def connection(
-    request: Request,
-    site: TheSite,
-    manager: AManager,
-    connection_id: str,
-    lists: Literal["asked", "fresh"] | None = None,
+    request: Request, site: TheSite, manager: AManager, connection_id: str, said: Said | None = None
 ) -> Response:
     """Manage one connection."""
     speaker = manager.speaker
@@ -96,7 +101,7 @@ async def connection(
         first=history.first_login,
         history=history.entries,
         rules=rules,
-        note=say(f"lists.{lists}") if lists else None,
+        note=say(said, provider=view.provider_name) if said else None,
     )
 
 
@@ -118,14 +123,14 @@ async def history(
 @router.post("/settings/connections/{connection_id}/refresh")
 async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
     """Refresh integration data. Lists that were read a moment ago are fresh enough."""
-    note = "asked"
+    said = Said.LISTS_ASKED
     try:
         await site.syncs.refresh(manager.speaker, connection_id, key=key_of(form))
     except RequestRefused as refused:
         if refused.code != "cooling_down":
             raise
-        note = "fresh"
-    return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?lists={note}", 303)
+        said = Said.LISTS_FRESH
+    return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?said={said}", 303)
 
 
 @dataclass(frozen=True)

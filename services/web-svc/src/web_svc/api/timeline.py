@@ -53,7 +53,9 @@ class FirstLogin:
 
 def first_login(history: Sequence[answers.TimelineEntry], names: Mapping[str, str]) -> FirstLogin | None:
     """None where it is not among these lines."""
-    found = [FirstLogin(names.get(entry.by or "", "–"), entry.at) for entry in history if entry.what == "connected"]
+    found = [
+        FirstLogin(names.get(entry.by or "", "somebody"), entry.at) for entry in history if entry.what == "connected"
+    ]
     return min(found, key=lambda login: login.at, default=None)
 
 

@@ -19,7 +19,7 @@ from chassis.run import serve
 from chassis.service_tokens import ServiceSigner
 from chassis.tail import tail
 from relink_contracts import decode
-from web_svc.api import connections, events, inbox, integration_settings, links, problems, reconnect, signin
+from web_svc.api import connections, disconnect, events, inbox, integration_settings, links, problems, reconnect, signin
 from web_svc.api.browser import Browser
 from web_svc.api.site import Site
 from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
@@ -41,7 +41,10 @@ def build_app(site: Site, health: Mapping[str, Callable[[], Awaitable[bool]]]) -
         "Relink",
         version=version("web-svc"),
         health=health,
-        routers=[each.router for each in (signin, inbox, reconnect, integration_settings, connections, links, events)],
+        routers=[
+            each.router
+            for each in (signin, inbox, reconnect, integration_settings, disconnect, connections, links, events)
+        ],
     )
     app.state.site = site
     app.mount("/static", StaticFiles(directory=Path(__file__).parents[1] / "static"))
