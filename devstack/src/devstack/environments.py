@@ -33,6 +33,7 @@ CALLERS: Final = {
 }
 PEOPLE: Final = ("admin", "member", "publisher", "accountant")
 LIMITS_FACTOR: Final = 20
+"""The practice providers allow so many times the real calls."""
 PRACTICE_PROCESSING_SECONDS: Final = "1"
 """The practice providers answer at once: a lost answer can be looked up soon, and not after minutes as in earnest."""
 SHORT_LEASE_SECONDS: Final = "10"
@@ -127,6 +128,7 @@ class Environments:
                     **_group("HTTP", public_url=self.places.public_connection),
                     **_group("KEY_RING", current="local-1", keys=_json(keys)),
                     "RELINK_WEB_URL": self.places.public_web,
+                    "RELINK_LIMITS_FACTOR": str(LIMITS_FACTOR),
                 }
             case "sync-svc":
                 return {

@@ -19,6 +19,7 @@ from build_connection_svc import BINDING, BUSINESS, NOON, VAULT, YEAR, FakeProvi
 from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
 from connection_svc.main.api import ROUTERS
+from connection_svc.work.lease_permits import CallBudgets
 from connection_svc.work.token_keeper import TokenKeeper
 
 PEOPLE = ("admin", "member", "accountant", "publisher", "service")
@@ -67,7 +68,8 @@ def parts(database: Database, xero: FakeProvider, clock: FrozenClock, keeper: To
         vault=VAULT,
         providers={"xero": xero},
         tokens=keeper,
-        confirmations=Confirmations(VAULT, YEAR),
+        budgets=CallBudgets(database, {"xero": xero}, limits_factor=1),
+        confirmations=Confirmations(VAULT, YEAR, {"xero": xero}),
         addresses=Addresses("https://relink.example", "https://relink.example"),
         issuers={},
     )

@@ -15,6 +15,7 @@ from chassis.database import Database, Tx
 from chassis.testing import FrozenClock
 from providers import models
 from providers.errors import OutcomeUnknown, ProviderUnavailable
+from providers.permits import Leased
 from publish_svc.clients import TokenAnswer, Usable
 from publish_svc.domain.connections import ConnectionPicture, Gate, Lifecycle, Settings
 from publish_svc.domain.items import BillContent, DocumentRef, Item, ItemStatus, Line
@@ -141,6 +142,8 @@ class FakeProvider:
     async def create_bill(
         self, access: models.Access, bill: models.Bill, key: str, deadline: float
     ) -> models.Published:
+        await access.permit()
+
         async def write() -> models.Published:
             if self._monotonic() > deadline:
                 raise ProviderUnavailable("deadline_passed")
@@ -200,11 +203,19 @@ class FakeTokens:
         self.answer: TokenAnswer | Exception = a_token()
         self.answer_to_report: TokenAnswer | None = None
         self.reports: list[str] = []
+        self.permits: list[Leased] = []
+        self.throttles: list[timedelta] = []
 
     async def get(self, connection_id: str, business_id: str) -> TokenAnswer:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def lease(self, connection_id: str, business_id: str) -> Leased:
+        return self.permits.pop(0) if self.permits else Leased(5, timedelta(0), timedelta(seconds=1))
+
+    async def report_throttled(self, connection_id: str, business_id: str, pause: timedelta) -> None:
+        self.throttles.append(pause)
 
     async def report_rejected(self, connection_id: str, business_id: str, token: Usable, problem: str) -> TokenAnswer:
         self.reports.append(problem)

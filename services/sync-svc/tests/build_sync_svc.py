@@ -11,6 +11,7 @@ import httpx2
 from chassis.database import Database, Tx
 from chassis.testing import FrozenClock
 from providers.models import Access, Cost, Entry, ListName, Reading
+from providers.permits import Leased
 from providers.xero.adapter import FACTS
 from relink_contracts.events import ConnectionEstablished, SyncRequested
 from relink_contracts.testing import received
@@ -63,6 +64,7 @@ class PracticeProvider:
         self.reads: list[tuple[str, ListName, datetime | None]] = []
 
     async def read_list(self, access: Access, list_name: ListName, modified_since: datetime | None) -> Reading:
+        await access.permit()
         self.reads.append((access.access_token, list_name, modified_since))
         if self.troubles:
             raise self.troubles.pop(0)
@@ -81,11 +83,19 @@ class Tokens:
     after_rejection: TokenAnswer | None = None
     trouble: Exception | None = None
     reports: list[tuple[str, str]] = field(default_factory=list)
+    permits: list[Leased] = field(default_factory=list)
+    throttles: list[timedelta] = field(default_factory=list)
 
     async def get(self, connection_id: str, business_id: str) -> TokenAnswer:
         if self.trouble:
             raise self.trouble
         return self.answer
+
+    async def lease(self, connection_id: str, business_id: str) -> Leased:
+        return self.permits.pop(0) if self.permits else Leased(5, timedelta(0), timedelta(seconds=1))
+
+    async def report_throttled(self, connection_id: str, business_id: str, pause: timedelta) -> None:
+        self.throttles.append(pause)
 
     async def report_rejected(self, connection_id: str, business_id: str, token: Usable, problem: str) -> TokenAnswer:
         self.reports.append((token.access_token, problem))

@@ -6,7 +6,7 @@
     ├── GrantRefused         stop: only the customer can mend it, by logging in again
     ├── OrganisationGone     stop: the provider says that our grant no longer covers this organisation
     ├── TokenRejected        get a newer access token, then repeat
-    ├── Throttled            wait `retry_after`, then repeat
+    ├── Throttled            wait `retry_after`, then repeat (BudgetSpent: we did not even ask)
     ├── ProviderUnavailable  repeat later; nothing was written
     ├── OutcomeUnknown       look it up before anything is written again
     └── Refused              correct what `problems` name; the same again cannot succeed
@@ -73,6 +73,13 @@ class Throttled(ProviderError):
     def __init__(self, retry_after: timedelta) -> None:
         self.retry_after = retry_after
         super().__init__(f"the provider asks us to wait {retry_after.total_seconds():.0f} s")
+
+
+class BudgetSpent(Throttled):
+    """Our own budget for the organisation has no call left soon. The provider was not asked."""
+
+    def __str__(self) -> str:
+        return f"our calls are booked out for {self.retry_after.total_seconds():.0f} s"
 
 
 class ProviderUnavailable(ProviderError):

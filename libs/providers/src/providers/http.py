@@ -12,25 +12,28 @@ from typing import Any
 import httpx2
 
 from providers.errors import OutcomeUnknown, Problem, ProviderError, ProviderUnavailable, Refused, Throttled
-from providers.models import Document, Published
+from providers.models import Document, Permit, Published, unlimited
 
 RETRY_AFTER_UNSAID = timedelta(seconds=60)
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
-async def send(
+async def send(  # noqa: PLR0913 - each one is part of the request
     http: httpx2.AsyncClient,
     request: httpx2.Request,
     *,
     writes: bool,
+    permit: Permit = unlimited,
     auth: httpx2.BasicAuth | None = None,
     deadline: float | None = None,
 ) -> httpx2.Response:
     """The provider's answer, whatever its status; `refuse_unusable` judges that.
 
-    `writes` says whether a lost answer leaves something in doubt. Past `deadline` (`time.monotonic()`) nothing is
-    sent, and waiting for a connection ends there too; what was sent before it may still be answered after it.
+    `writes` says whether a lost answer leaves something in doubt. The `permit` is awaited first. Past `deadline`
+    (`time.monotonic()`) nothing is sent, and waiting for a connection ends there too; what was sent before it may still
+    be answered after it.
     """
+    await permit()
     if deadline is not None:
         left = deadline - time.monotonic()
         if left <= 0:

@@ -1,7 +1,7 @@
 """What passes between us and any accounting software. Times are UTC, money is `Decimal`."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -62,12 +62,21 @@ class Organisation:
     currency: str | None = None
 
 
+Permit = Callable[[], Awaitable[None]]
+"""Waits until one more call fits into what the provider allows. Raises Throttled."""
+
+
+async def unlimited() -> None:
+    """The permit of whoever counts his calls elsewhere, or not at all."""
+
+
 @dataclass(frozen=True)
 class Access:
-    """All that a call needs: whose books, and the right to open them."""
+    """All that a call needs: whose books, the right to open them, and `permit`, which is awaited before each call."""
 
     access_token: str = field(repr=False)
     organisation_id: str
+    permit: Permit = field(default=unlimited, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

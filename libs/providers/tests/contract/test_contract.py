@@ -15,6 +15,7 @@ import pytest
 from build_providers import NOON, PDF
 
 from providers.errors import (
+    BudgetSpent,
     GrantRefused,
     OrganisationGone,
     OutcomeUnknown,
@@ -215,6 +216,34 @@ async def test_a_foreign_organisation_cannot_be_read(world) -> None:
     access = await world.access()
     with pytest.raises((OrganisationGone, Refused)):
         await world.entries(replace(access, organisation_id=world.known.other_organisation), ListName.ACCOUNTS)
+
+
+async def test_each_call_about_an_organisation_takes_a_permit(world, soon) -> None:
+    taken = 0
+
+    async def permit() -> None:
+        nonlocal taken
+        taken += 1
+
+    access = replace(await world.access(), permit=permit)
+    before = len(world.practice.journal(provider=world.provider.name))
+    bill = await world.a_bill(access)
+    published = await world.provider.create_bill(access, bill, "key-1", soon())
+    await world.provider.attach(access, published, PDF)
+    await world.provider.find_bill(access, bill)
+    calls = world.practice.journal(provider=world.provider.name)[before:]
+    assert taken == len(calls) > 0
+
+
+async def test_without_a_permit_nothing_is_sent(world) -> None:
+    async def no_permit() -> None:
+        raise BudgetSpent(timedelta(seconds=7))
+
+    access = replace(await world.access(), permit=no_permit)
+    before = len(world.practice.journal(provider=world.provider.name))
+    with pytest.raises(BudgetSpent):
+        await world.entries(access, ListName.ACCOUNTS)
+    assert len(world.practice.journal(provider=world.provider.name)) == before
 
 
 # Writing

@@ -21,3 +21,23 @@ attempts: Final = Counter(
 # Any growth needs a person at once: a row was damaged or moved (counted once, then it is in quarantine), or a key of
 # the ring is missing from the settings (counted at each try). docs/runbooks/tokens-undecipherable.md
 undecipherable: Final = Counter("undecipherable_secrets_total", "Sealed secrets that did not open", ["table"])
+
+# Calls of organisations' budgets. refused: the budget was booked further ahead than the class may (sync gives way to
+# publish, publish to a click); many of publish mean that the provider's limit bounds publishing.
+permits: Final = Counter("call_permits_total", "Calls asked for, by outcome", ["provider", "class", "outcome"])
+
+# 429s all the same. Rare; a steady rate means that somebody else uses our application, or that a limit has changed.
+throttles: Final = Counter("provider_throttles_total", "Calls that a provider throttled", ["provider"])
+
+# Stages as in ReconnectRequested. Many reminder_7_days of one provider: people try and fail; look at
+# connection_attempts_total of that provider.
+reminders: Final = Counter("reconnect_reminders_total", "Reminders of repairs nobody has made", ["provider", "stage"])
+
+# From the expiry to the repair, by outcome: reconnected, changed, disconnected. Its count against
+# connections_expired_total tells how many repairs are still open.
+reconnect_duration: Final = Histogram(
+    "reconnect_duration_seconds",
+    "How long customers were without their connection",
+    ["provider", "outcome"],
+    buckets=(60, 600, 3_600, 14_400, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400),
+)

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     """Where the web pages are: nobody is sent anywhere else after a login. On the host of `http.public_url`."""
     consent_days: int = Field(default=365, ge=1)
     """How long a consent counts."""
+    limits_factor: int = Field(default=1, ge=1)
+    """How many times the calls that providers' own limits allow are made: practice providers may allow more."""
     issuers: dict[str, str] = {}
     """How a provider names itself as `iss` in its callback; for providers that do."""
 

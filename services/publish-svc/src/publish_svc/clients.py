@@ -1,4 +1,4 @@
-"""Asking connection-svc, the only one who has tokens, whether we may call a provider, and with what."""
+"""Asking connection-svc, the only one who has tokens, whether we may call a provider, with what and when."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,9 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import httpx2
+import structlog
 
 from chassis.clock import Clock
 from chassis.service_tokens import ServiceSigner
+from providers.permits import Leased
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class BeingChecked:
     retry_after: timedelta
 
 
+CALLS_OF_AN_ITEM = 5
+NO_PERMIT = Leased(0, timedelta(seconds=5), timedelta(0))
+
 TokenAnswer = Usable | NotUsable | BeingChecked
 
 
@@ -53,6 +60,14 @@ class AccessTokens(Protocol):
 
     async def report_rejected(self, connection_id: str, business_id: str, token: Usable, problem: str) -> TokenAnswer:
         """Tell that the provider did not accept a token, and hear what to do now. Raises ConnectionsUnavailable."""
+        ...
+
+    async def lease(self, connection_id: str, business_id: str) -> Leased:
+        """Some calls of the organisation's budget; none while connection-svc gives us no token or no answer."""
+        ...
+
+    async def report_throttled(self, connection_id: str, business_id: str, pause: timedelta) -> None:
+        """Tell that the provider wants a pause. Nothing happens when nobody hears it: the next call will tell again."""
         ...
 
 
@@ -83,22 +98,50 @@ class ConnectionService:
         report = {"access_token_fingerprint": fingerprint, "problem": problem}
         return await self._ask(connection_id, business_id, "access-token/rejected", report)
 
+    async def lease(self, connection_id: str, business_id: str) -> Leased:
+        try:
+            wanted = {"class": "publish", "permits": CALLS_OF_AN_ITEM}
+            answer = (await self._post(connection_id, business_id, "access-token", wanted)).json()
+            return _leased(answer["permits"]) if answer["status"] == "usable" else NO_PERMIT
+        except (httpx2.HTTPError, ValueError, KeyError) as problem:
+            _log.warning("permits.unavailable", connection_id=connection_id, error=repr(problem))
+            return NO_PERMIT
+
+    async def report_throttled(self, connection_id: str, business_id: str, pause: timedelta) -> None:
+        try:
+            report = {"retry_after_seconds": pause.total_seconds()}
+            await self._post(connection_id, business_id, "access-token/throttled", report)
+        except httpx2.HTTPError as problem:
+            _log.warning("throttle.unreported", connection_id=connection_id, error=repr(problem))
+
     async def _ask(self, connection_id: str, business_id: str, what: str, body: dict[str, str]) -> TokenAnswer:
         self._kept.pop(connection_id, None)
-        token = self._signer.token("connection-svc", "publish-svc", business_id, "service")
         try:
-            response = await self._http.post(
-                f"{self._url}/internal/connections/{connection_id}/{what}",
-                json=body,
-                headers={"Authorization": f"Bearer {token}"},
-            )
-            response.raise_for_status()
-            answer = _token_answer(response.json())
+            answer = _token_answer((await self._post(connection_id, business_id, what, body)).json())
         except (httpx2.HTTPError, ValueError, KeyError) as problem:
             raise ConnectionsUnavailable(f"connection-svc gave no usable answer: {problem!r}") from problem
         if isinstance(answer, Usable):
             self._kept[connection_id] = answer
         return answer
+
+    async def _post(
+        self, connection_id: str, business_id: str, what: str, body: Mapping[str, object]
+    ) -> httpx2.Response:
+        token = self._signer.token("connection-svc", "publish-svc", business_id, "service")
+        response = await self._http.post(
+            f"{self._url}/internal/connections/{connection_id}/{what}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return response.raise_for_status()
+
+
+def _leased(permits: dict[str, Any]) -> Leased:
+    return Leased(
+        calls=permits["calls"],
+        starts_in=timedelta(seconds=permits["starts_in_seconds"]),
+        valid_for=timedelta(seconds=permits["valid_seconds"]),
+    )
 
 
 def _token_answer(answer: dict[str, Any]) -> TokenAnswer:

@@ -20,6 +20,7 @@ from build_publish_svc import (
 )
 
 from providers.errors import OrganisationGone, Problem, ProviderUnavailable, Refused, Throttled, TokenRejected
+from providers.permits import Leased
 from publish_svc.clients import BeingChecked, ConnectionsUnavailable, NotUsable, TokenAnswer
 from publish_svc.documents import DocumentRefused, DocumentUnavailable
 from publish_svc.domain.connections import Gate
@@ -112,6 +113,28 @@ async def test_a_throttled_lane_waits_as_long_as_it_is_asked_and_shows_no_failur
     world.pass_time(timedelta(seconds=1))
     await world.run()
     assert world.provider.numbers == ["INV-1", "INV-2"]
+
+
+async def test_a_throttle_is_told_to_everybody_who_calls_for_the_organisation(world: World) -> None:
+    await world.lane(1)
+    world.provider.tell("create_bill", Throttled(timedelta(seconds=40)))
+
+    await world.run()
+
+    assert world.tokens.throttles == [timedelta(seconds=40)]
+
+
+async def test_a_lane_without_a_permit_waits_and_the_provider_is_not_asked(world: World) -> None:
+    _, ids = await world.lane(1)
+    world.tokens.permits = [Leased(0, timedelta(seconds=7), timedelta(0))]
+
+    await world.run()
+    assert await world.statuses(ids) == ["queued"]
+    assert (world.provider.bills, world.tokens.throttles) == ([], [])
+
+    world.pass_time(timedelta(seconds=7))
+    await world.run()
+    assert await world.statuses(ids) == ["published"]
 
 
 async def test_an_outage_is_told_retried_with_growing_pauses_and_then_held(world: World) -> None:

@@ -12,6 +12,7 @@ from joserfc.jwk import OKPKey
 
 from chassis.service_tokens import ServiceSigner
 from chassis.testing import FrozenClock
+from providers.permits import Leased
 from publish_svc.clients import BeingChecked, ConnectionService, ConnectionsUnavailable, NotUsable, Usable
 
 SIGNER = ServiceSigner("publish-svc", json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))
@@ -97,6 +98,29 @@ async def test_a_rejected_token_is_reported_by_its_fingerprint_and_forgotten() -
         "problem": "token_rejected",
     }
     assert len(connections.calls) == 3
+
+
+async def test_permits_are_leased_with_the_token() -> None:
+    permits = {"calls": 2, "starts_in_seconds": 0.5, "valid_seconds": 1}
+    connections = ConnectionSvc(USABLE | {"permits": permits})
+
+    leased = await connections.client().lease("con_1", "biz_demo")
+
+    assert leased == Leased(2, timedelta(seconds=0.5), timedelta(seconds=1))
+    assert json.loads(connections.calls[0].content) == {"class": "publish", "permits": 5}
+
+
+@pytest.mark.parametrize("answer", [500, {"status": "expired", "reason": "x"}, {}, httpx2.ConnectError("refused")])
+async def test_there_is_no_permit_where_there_is_no_token(answer: Any) -> None:
+    assert (await ConnectionSvc(answer).client().lease("con_1", "biz_demo")).calls == 0
+
+
+async def test_a_pause_that_cannot_be_reported_is_no_failure() -> None:
+    connections = ConnectionSvc(500)
+
+    await connections.client().report_throttled("con_1", "biz_demo", timedelta(seconds=30))
+
+    assert json.loads(connections.calls[0].content) == {"retry_after_seconds": 30}
 
 
 async def test_an_expired_connection_is_said_to_be_so() -> None:

@@ -19,6 +19,7 @@ from providers.errors import (
     TokenRejected,
 )
 from providers.models import ListName
+from providers.permits import Leased
 from relink_contracts.events import ConnectionReconnected
 from relink_contracts.testing import received
 from sync_svc.clients import BeingChecked, ConnectionsUnavailable, NotUsable
@@ -220,6 +221,35 @@ async def test_being_asked_to_wait_is_obeyed_and_no_failure(
     clock.advance(timedelta(seconds=17))
     await worker.runner().step()
     assert len(await worker.said(COMPLETED)) == 1
+
+
+async def test_a_throttle_is_told_to_everybody_who_calls_for_the_organisation(
+    worker: Worker, provider: PracticeProvider, tokens: Tokens
+) -> None:
+    await worker.connected()
+    provider.troubles = [Throttled(timedelta(seconds=17))]
+    await worker.runner().step()
+    assert tokens.throttles == [timedelta(seconds=17)]
+
+
+async def test_a_run_waits_for_its_permits_and_reads_on(worker: Worker, tokens: Tokens) -> None:
+    await worker.connected()
+    soon = timedelta(seconds=0.05)
+    tokens.permits = [Leased(1, soon, timedelta(seconds=1)), Leased(0, soon, timedelta(0))]
+    await worker.runner().step()
+    assert len(await worker.said(COMPLETED)) == 1
+    assert tokens.permits == []
+
+
+async def test_a_run_whose_budget_is_spent_for_long_comes_again_then(
+    worker: Worker, provider: PracticeProvider, tokens: Tokens
+) -> None:
+    await worker.connected()
+    tokens.permits = [Leased(0, timedelta(hours=2), timedelta(0))]
+    await worker.runner().step()
+    run = await the_run(worker)
+    assert (run.state, run.due_at) == (RunState.WAITING, NOON + timedelta(hours=2))
+    assert (provider.reads, tokens.throttles) == ([], [])
 
 
 async def test_an_expired_connection_ends_the_run_and_is_told_once(worker: Worker, tokens: Tokens) -> None:

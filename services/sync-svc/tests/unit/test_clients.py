@@ -10,6 +10,7 @@ from build_sync_svc import USABLE
 from joserfc.jwk import OKPKey
 
 from chassis.service_tokens import ServiceSigner
+from providers.permits import Leased
 from sync_svc.clients import BeingChecked, ConnectionService, ConnectionsUnavailable, NotUsable
 
 SIGNER = ServiceSigner("sync-svc", json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)))
@@ -59,6 +60,26 @@ async def test_expired_is_the_customers_to_mend() -> None:
 
 async def test_a_connection_that_its_owner_does_not_know_cannot_be_used() -> None:
     assert await service(httpx2.Response(404)).get("con_1", "biz_demo") == NotUsable("unknown")
+
+
+async def test_permits_are_leased_with_the_token() -> None:
+    calls: list[httpx2.Request] = []
+    permits = {"calls": 2, "starts_in_seconds": 0.5, "valid_seconds": 1}
+    leased = await service(httpx2.Response(200, json=TOKEN | {"permits": permits}), calls).lease("con_1", "biz_demo")
+    assert leased == Leased(2, timedelta(seconds=0.5), timedelta(seconds=1))
+    assert json.loads(calls[0].content) == {"class": "sync", "permits": 5}
+
+
+async def test_a_connection_that_gives_no_token_gives_no_permit() -> None:
+    expired = httpx2.Response(200, json={"status": "expired", "reason": "consent_lapsed"})
+    assert (await service(expired).lease("con_1", "biz_demo")).calls == 0
+
+
+async def test_the_pause_that_a_provider_asked_for_is_reported() -> None:
+    calls: list[httpx2.Request] = []
+    await service(httpx2.Response(204), calls).report_throttled("con_1", "biz_demo", timedelta(seconds=30))
+    assert str(calls[0].url).endswith("/access-token/throttled")
+    assert json.loads(calls[0].content) == {"retry_after_seconds": 30}
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class FreeAgent:
     ) -> Grant:
         """There are no scopes: what the person may do decides, and is asked for at once."""
         grant = _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
-        me = await self._api.read(grant.access_token, "/users/me")
+        me = await self._api.read(_whoever(grant), "/users/me")
         with well_formed(writes=False):
             level = me["user"].get("permission_level", LEVEL_FOR_BILLS)
         if int(level) < LEVEL_FOR_BILLS:
@@ -112,7 +112,7 @@ class FreeAgent:
 
     async def organisations(self, grant: Grant) -> list[Organisation]:
         """The one company that the token opens."""
-        company = await self._company(grant.access_token)
+        company = await self._company(_whoever(grant))
         with well_formed(writes=False):
             return [Organisation(str(company["id"]), company["name"], None, company.get("currency"))]
 
@@ -157,7 +157,7 @@ class FreeAgent:
         """A bill holds one file. One that somebody else put there is left alone: `document_exists`."""
         refuse_unfit(document, largest=LARGEST_FILE, types=FILE_TYPES)
         path = f"/bills/{published.provider_reference}"
-        there = await self._api.read(access.access_token, path)
+        there = await self._api.read(access, path)
         with well_formed(writes=False):
             if file := there["bill"].get("attachment"):
                 if (file["file_name"], int(file["file_size"])) == (document.file_name, len(document.content)):
@@ -174,7 +174,7 @@ class FreeAgent:
         company = await self._require_company(access, cost)
         match list_name:
             case ListName.ACCOUNTS:
-                return lists.accounts(await self._api.read(access.access_token, "/categories", cost=cost))
+                return lists.accounts(await self._api.read(access, "/categories", cost=cost))
             case ListName.TAX_RATES:
                 return lists.tax_rates(company)
             case ListName.SUPPLIERS | ListName.CUSTOMERS:
@@ -191,18 +191,23 @@ class FreeAgent:
             case _:
                 raise ListNotOffered(list_name)
 
-    async def _company(self, access_token: str, cost: Cost | None = None) -> dict[str, Any]:
-        answer = await self._api.read(access_token, "/company", cost=cost)
+    async def _company(self, access: Access, cost: Cost | None = None) -> dict[str, Any]:
+        answer = await self._api.read(access, "/company", cost=cost)
         with well_formed(writes=False):
             return dict(answer["company"])
 
     async def _require_company(self, access: Access, cost: Cost | None = None) -> dict[str, Any]:
         """The company behind the token, which must be the one asked for: no call can name a company."""
-        company = await self._company(access.access_token, cost)
+        company = await self._company(access, cost)
         with well_formed(writes=False):
             if str(company["id"]) == access.organisation_id:
                 return company
         raise OrganisationGone(access.organisation_id)
+
+
+def _whoever(grant: Grant) -> Access:
+    """For asking whose books these are: the token alone opens them."""
+    return Access(grant.access_token, "")
 
 
 def _grant(answer: dict[str, Any], now: datetime) -> Grant:

@@ -24,9 +24,9 @@ class FreeAgentApi:
     api_url: str
 
     async def read(
-        self, access_token: str, path: str, params: Mapping[str, str | int] | None = None, *, cost: Cost | None = None
+        self, access: Access, path: str, params: Mapping[str, str | int] | None = None, *, cost: Cost | None = None
     ) -> Any:
-        return parsed(await self._get(access_token, path, params or {}, cost), writes=False)
+        return parsed(await self._get(access, path, params or {}, cost), writes=False)
 
     async def rows(
         self, access: Access, path: str, params: Mapping[str, str] | None = None, *, cost: Cost | None = None
@@ -36,7 +36,7 @@ class FreeAgentApi:
         while there_is_more:
             page += 1
             paged: dict[str, str | int] = {**(params or {}), "page": page, "per_page": ROWS_PER_PAGE}
-            response = await self._get(access.access_token, path, paged, cost)
+            response = await self._get(access, path, paged, cost)
             for row in parsed(response, writes=False)[path.removeprefix("/")]:
                 yield row
             there_is_more = "next" in response.links
@@ -45,20 +45,16 @@ class FreeAgentApi:
         self, access: Access, method: str, path: str, document: dict[str, Any], *, deadline: float | None = None
     ) -> Any:
         """POST creates, PUT changes the fields it names. An answer without a body is an empty one."""
-        request = self.http.build_request(
-            method, f"{self.api_url}{path}", json=document, headers=_headers(access.access_token)
-        )
-        response = await send(self.http, request, writes=True, deadline=deadline)
+        request = self.http.build_request(method, f"{self.api_url}{path}", json=document, headers=_headers(access))
+        response = await send(self.http, request, writes=True, permit=access.permit, deadline=deadline)
         _refuse(response, writes=True)
         return parsed(response, writes=True) if response.content else {}
 
     async def _get(
-        self, access_token: str, path: str, params: Mapping[str, str | int], cost: Cost | None
+        self, access: Access, path: str, params: Mapping[str, str | int], cost: Cost | None
     ) -> httpx2.Response:
-        request = self.http.build_request(
-            "GET", f"{self.api_url}{path}", params=dict(params), headers=_headers(access_token)
-        )
-        response = await send(self.http, request, writes=False)
+        request = self.http.build_request("GET", f"{self.api_url}{path}", params=dict(params), headers=_headers(access))
+        response = await send(self.http, request, writes=False, permit=access.permit)
         if cost:
             cost.add(len(response.content))
         _refuse(response, writes=False)
@@ -73,5 +69,5 @@ def _refuse(response: httpx2.Response, *, writes: bool) -> None:
         raise Refused(*problems_in(response))
 
 
-def _headers(access_token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {access_token}", "Accept": "application/json", "User-Agent": USER_AGENT}
+def _headers(access: Access) -> dict[str, str]:
+    return {"Authorization": f"Bearer {access.access_token}", "Accept": "application/json", "User-Agent": USER_AGENT}

@@ -33,7 +33,7 @@ class QuickBooksApi:
             params={"minorversion": MINOR_VERSION} | dict(params or {}),
             headers=_headers(access),
         )
-        response = await send(self.http, request, writes=False)
+        response = await send(self.http, request, writes=False, permit=access.permit)
         if cost:
             cost.add(len(response.content))
         return _answer(response, writes=False)
@@ -61,7 +61,9 @@ class QuickBooksApi:
         request = self.http.build_request(
             "POST", self._url(access, path), params=_write_params(key), json=document, headers=_headers(access)
         )
-        return _answer(await send(self.http, request, writes=True, deadline=deadline), writes=True)
+        return _answer(
+            await send(self.http, request, writes=True, permit=access.permit, deadline=deadline), writes=True
+        )
 
     async def upload(self, access: Access, metadata: dict[str, Any], file: tuple[str, bytes, str], *, key: str) -> Any:
         """One file, `(name, content, content type)`, with what it is attached to."""
@@ -75,7 +77,7 @@ class QuickBooksApi:
             },
             headers=_headers(access),
         )
-        return _answer(await send(self.http, request, writes=True), writes=True)
+        return _answer(await send(self.http, request, writes=True, permit=access.permit), writes=True)
 
     def _url(self, access: Access, path: str) -> str:
         return f"{self.api_url}/company/{access.organisation_id}{path}"

@@ -8,7 +8,7 @@ import httpx2
 
 from providers.errors import OrganisationGone, ProviderError, Refused, TokenRejected
 from providers.http import parsed, refuse_unusable, send, well_formed
-from providers.models import Access, Cost
+from providers.models import Access, Cost, Permit, unlimited
 from providers.sage.refusals import errors_in, problem_of, sentence_of, speaks_of_the_subscription
 
 ITEMS_PER_PAGE = 200
@@ -24,7 +24,7 @@ class SageApi:
     async def read(
         self, access: Access, path: str, params: Mapping[str, str | int] | None = None, *, cost: Cost | None = None
     ) -> Any:
-        response = await self._get(path, params or {}, _headers(access))
+        response = await self._get(path, params or {}, _headers(access), access.permit)
         if cost:
             cost.add(len(response.content))
         await self._refuse(response, access, writes=False)
@@ -56,13 +56,15 @@ class SageApi:
         self, access: Access, path: str, document: dict[str, Any], *, deadline: float | None = None
     ) -> Any:
         request = self.http.build_request("POST", f"{self.api_url}{path}", json=document, headers=_headers(access))
-        response = await send(self.http, request, writes=True, deadline=deadline)
+        response = await send(self.http, request, writes=True, permit=access.permit, deadline=deadline)
         await self._refuse(response, access, writes=True)
         return parsed(response, writes=True)
 
-    async def _get(self, path: str, params: Mapping[str, str | int], headers: Mapping[str, str]) -> httpx2.Response:
+    async def _get(
+        self, path: str, params: Mapping[str, str | int], headers: Mapping[str, str], permit: Permit = unlimited
+    ) -> httpx2.Response:
         request = self.http.build_request("GET", f"{self.api_url}{path}", params=dict(params), headers=dict(headers))
-        return await send(self.http, request, writes=False)
+        return await send(self.http, request, writes=False, permit=permit)
 
     async def _refuse(self, response: httpx2.Response, access: Access, *, writes: bool) -> None:
         if response.status_code == httpx2.codes.FORBIDDEN:

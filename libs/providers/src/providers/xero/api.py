@@ -38,7 +38,7 @@ class XeroApi:
         request = self.http.build_request(
             "GET", f"{self.api_url}{path}", params=params, headers=_headers(access) | dict(headers or {})
         )
-        response = await send(self.http, request, writes=False)
+        response = await send(self.http, request, writes=False, permit=access.permit)
         await self._refuse(response, access, writes=False)
         return Answer(parsed(response, writes=False), len(response.content))
 
@@ -63,7 +63,7 @@ class XeroApi:
             content=content,
             headers=_headers(access) | {"Content-Type": content_type, "Idempotency-Key": key},
         )
-        response = await send(self.http, request, writes=True, deadline=deadline)
+        response = await send(self.http, request, writes=True, permit=access.permit, deadline=deadline)
         await self._refuse(response, access, writes=True)
         return parsed(response, writes=True)
 

@@ -1,5 +1,6 @@
-"""Access tokens for the two services that call providers. Nobody else gets one."""
+"""Access tokens, and permits to call, for the two services that call providers. Nobody else gets one."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import structlog
@@ -13,8 +14,10 @@ from connection_svc.api.wire import (
     CheckingAnswer,
     ExpiredAnswer,
     RejectedToken,
+    ThrottledCall,
     UsableAnswer,
     access_answer,
+    leased,
 )
 from connection_svc.domain.connection import DetectedBy
 
@@ -37,12 +40,21 @@ def router(parts: Parts) -> APIRouter:
     @routes.post("")
     async def hand_out(
         connection_id: str,
-        wanted: AccessRequest,  # noqa: ARG001 - the classes share one budget until there are permits
+        wanted: AccessRequest,
         caller: Annotated[Caller, Depends(user_of_tokens)],
     ) -> Answer:
-        """A token that works, the news that none ever will, or when to ask again. Keep it until it is near its end."""
+        """A token that works, the news that none ever will, or when to ask again. Keep it until it is near its end.
+
+        Each call to the provider needs a permit of its organisation's budget besides; those are leased here, too.
+        """
         asked_by = _DETECTED_BY[caller.service or ""]
-        return access_answer(await parts.tokens.access(caller.business_id, connection_id, asked_by=asked_by))
+        answer = access_answer(await parts.tokens.access(caller.business_id, connection_id, asked_by=asked_by))
+        if not isinstance(answer, UsableAnswer) or not wanted.permits:
+            return answer
+        permits = await parts.budgets.lease(
+            answer.provider, answer.organisation_id, calls=wanted.permits, wanted_for=wanted.class_
+        )
+        return answer.model_copy(update={"permits": leased(permits)})
 
     @routes.post("/rejected")
     async def rejected(
@@ -57,5 +69,13 @@ def router(parts: Parts) -> APIRouter:
             asked_by=_DETECTED_BY[caller.service or ""],
         )
         return access_answer(answer)
+
+    @routes.post("/throttled", status_code=204)
+    async def throttled(
+        connection_id: str, report: ThrottledCall, caller: Annotated[Caller, Depends(user_of_tokens)]
+    ) -> None:
+        """The provider wants a pause: nobody gets a permit before it is over."""
+        wanted = timedelta(seconds=report.retry_after_seconds)
+        await parts.budgets.pause(caller.business_id, connection_id, wanted=wanted)
 
     return routes

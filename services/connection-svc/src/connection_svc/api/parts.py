@@ -1,13 +1,14 @@
 """What the routes stand on, put together in `main`."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from chassis.clock import Clock
 from chassis.database import Database
 from chassis.service_tokens import Gate
 from connection_svc.api.confirm import Confirmations
+from connection_svc.domain.call_budget import CallClass, Permits
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import AccessAnswer
 from connection_svc.store.sealing import Vault
@@ -25,6 +26,18 @@ class AccessTokens(Protocol):
         self, business_id: str, connection_id: str, *, fingerprint: str, asked_by: DetectedBy
     ) -> AccessAnswer:
         """What to do after the provider refused the token with this fingerprint."""
+        ...
+
+
+class CallBudgets(Protocol):
+    """Where permits to call come from: one budget for each organisation at a provider."""
+
+    async def lease(self, provider: str, organisation_id: str, *, calls: int, wanted_for: CallClass) -> Permits:
+        """Up to so many calls, or none and when to ask again."""
+        ...
+
+    async def pause(self, business_id: str, connection_id: str, *, wanted: timedelta) -> None:
+        """Nobody calls for so long. Raises UnknownConnection."""
         ...
 
 
@@ -66,6 +79,7 @@ class Parts:
     vault: Vault
     providers: Providers
     tokens: AccessTokens
+    budgets: CallBudgets
     confirmations: Confirmations
     addresses: Addresses
     issuers: dict[str, str]

@@ -1,10 +1,11 @@
 """What requests and answers look like."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connection_svc.domain.call_budget import CallClass, Permits
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.connection import Settings as DomainSettings
 from connection_svc.domain.grant import AccessAnswer, Checking, Over, Usable
@@ -196,9 +197,19 @@ class ChosenOrganisation(_Body):
 
 
 class AccessRequest(_Body):
-    """What the token is for: a person waits (click), items wait (publish), lists are read (sync)."""
+    """What the token is for: a person waits (click), items wait (publish), lists are read (sync).
 
-    class_: Annotated[Literal["click", "publish", "sync"], Field(alias="class")]
+    `permits`: how many calls of the organisation's budget to lease with it; fewer may come.
+    """
+
+    class_: Annotated[CallClass, Field(alias="class")]
+    permits: Annotated[int, Field(ge=0, le=50)] = 0
+
+
+class ThrottledCall(_Body):
+    """The provider answered 429 and wants no call for so long."""
+
+    retry_after_seconds: Annotated[float, Field(ge=0, le=86_400)]
 
 
 class RejectedToken(_Body):
@@ -209,7 +220,7 @@ class RejectedToken(_Body):
 
 
 class UsableAnswer(BaseModel):
-    """A token that works as far as is known."""
+    """A token that works as far as is known, and the permits that were asked for with it."""
 
     status: Literal["usable"] = "usable"
     access_token: str
@@ -240,6 +251,14 @@ def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | Checki
             return UsableAnswer(
                 access_token=answer.access_token,
                 expires_at=answer.expires_at,
+class LeasedPermits(BaseModel):
+    """`calls` may be sent from `starts_in_seconds` on for `valid_seconds`; with 0 calls: ask again then."""
+
+    calls: int
+    starts_in_seconds: float
+    valid_seconds: float
+
+
                 organisation_id=answer.organisation_id,
                 provider=answer.provider,
                 generation=answer.generation,
@@ -249,6 +268,7 @@ def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | Checki
         case Checking():
             return CheckingAnswer(retry_after_seconds=answer.retry_after.total_seconds())
 
+    permits: LeasedPermits | None = None
 
 class NewLink(BaseModel):
     """A reconnect link. The address is a secret: it is in a mail and nowhere else."""
@@ -265,6 +285,15 @@ class LinkView(BaseModel):
     provider: str
     provider_name: str
     organisation_masked: str
+def leased(permits: Permits) -> LeasedPermits:
+    """Permits as the caller gets them."""
+    return LeasedPermits(
+        calls=permits.calls,
+        starts_in_seconds=permits.starts_in.total_seconds(),
+        valid_seconds=permits.valid_for.total_seconds(),
+    )
+
+
     state: Literal["valid", "used", "expired", "repaired"]
 
 

@@ -23,6 +23,7 @@ from connection_svc.api.parts import Addresses, Parts
 from connection_svc.main import SERVICE, VERSION, database_of, http_client, vault_of
 from connection_svc.settings import Settings
 from connection_svc.work.token_keeper import TokenKeeper
+from connection_svc.work.lease_permits import CallBudgets
 
 ROUTERS: Final = (connections, connection_settings, attempts, disconnect, access_tokens, reconnect_links, oauth)
 
@@ -44,7 +45,8 @@ def build_app(settings: Settings, database: Database, http: httpx2.AsyncClient) 
         vault=vault,
         providers=known,
         tokens=TokenKeeper(database, vault, known, now),
-        confirmations=Confirmations(vault, settings.consent),
+        budgets=CallBudgets(database, known, limits_factor=settings.limits_factor),
+        confirmations=Confirmations(vault, settings.consent, known),
         addresses=Addresses(settings.http.public_url.rstrip("/"), settings.web_url.rstrip("/")),
         issuers=settings.issuers,
     )

@@ -1,11 +1,13 @@
 """The right to call a provider about a connection, and what its refusal means."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from providers.errors import OrganisationGone, ProviderError, ProviderUnavailable, TokenRejected
+from providers.errors import BudgetSpent, OrganisationGone, ProviderError, ProviderUnavailable, TokenRejected
 from providers.errors import Throttled as ThrottledByProvider
 from providers.interface import Provider
 from providers.models import Access
+from providers.permits import Permits
 from publish_svc.clients import BeingChecked, NotUsable, TokenAnswer, Usable
 from publish_svc.domain.connections import ConnectionPicture, hold_reason_for
 from publish_svc.domain.lane import Checking, Expired, Result, Throttled, TokenReplaced, Unavailable
@@ -38,7 +40,8 @@ async def open_line(tools: Tools, connection: ConnectionPicture) -> Line:
     if provider is None:
         # An older release beside a newer one: the lane waits until somebody knows the provider.
         raise Setback(Checking(connection.generation, tools.patience.probe_after))
-    return Line(provider, Access(answer.access_token, answer.organisation_id), answer)
+    permits = Permits(partial(tools.tokens.lease, connection.id, connection.business_id))
+    return Line(provider, Access(answer.access_token, answer.organisation_id, permits.take), answer)
 
 
 async def meaning_of(tools: Tools, connection: ConnectionPicture, line: Line, error: ProviderError) -> Result:
@@ -49,7 +52,10 @@ async def meaning_of(tools: Tools, connection: ConnectionPicture, line: Line, er
     match error:
         case TokenRejected() | OrganisationGone():
             return await _report(tools, connection, line, error)
+        case BudgetSpent():
+            return Throttled(error.retry_after)
         case ThrottledByProvider():
+            await tools.tokens.report_throttled(connection.id, connection.business_id, error.retry_after)
             return Throttled(error.retry_after)
         case ProviderUnavailable():
             return Unavailable(error.symptom)
