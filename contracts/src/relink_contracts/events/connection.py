@@ -152,10 +152,11 @@ class ReconnectRequested(ConnectionEvent):
     """The reconnect workflow opened, or reminded. The link itself is a secret and asked for over HTTP."""
 
     TYPE: ClassVar[str] = "relink.reconnect.requested.v1"
+    VERSION: ClassVar[str] = "1.1.0"
 
     reconnect_id: str
     reason: ExpiryReason
-    stage: Annotated[str, OneOf("opened", "reminder_3_days", "reminder_7_days")]
+    stage: Annotated[str, OneOf("opened", "reminder_3_days", "reminder_7_days", "reminder_after_snooze")]
     link_expires_at: UtcTime
 
 
@@ -163,10 +164,14 @@ class ReconnectAsked(ConnectionEvent):
     """A member asked the administrators to reconnect, or one sent another a link."""
 
     TYPE: ClassVar[str] = "relink.reconnect.asked.v1"
+    VERSION: ClassVar[str] = "1.1.0"
 
-    reconnect_id: str
+    reconnect_id: str | None
+    """The open repair; null when a link is sent while the connection still works."""
     asked_by: UserId
     recipient_user_ids: tuple[UserId, ...]
+    link_lifetime_seconds: int = 604_800
+    """How long the link that the recipients get is to work."""
 
 
 class ReconnectCompleted(ConnectionEvent):

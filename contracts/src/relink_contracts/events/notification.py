@@ -11,6 +11,7 @@ class NotificationEvent(EventData):
 
     TOPIC: ClassVar[str] = "notify.notification.events.v1"
     AGGREGATE: ClassVar[str] = "notification"
+    VERSION: ClassVar[str] = "1.1.0"
 
     notification_id: str
     recipient_user_id: UserId
@@ -20,7 +21,16 @@ class NotificationEvent(EventData):
     stage: Annotated[
         str,
         OneOf(
-            "expiring_30", "expiring_14", "expiring_7", "expiring_1", "expired", "reminder_3", "reminder_7", "repaired"
+            "expiring_30",
+            "expiring_14",
+            "expiring_7",
+            "expiring_1",
+            "expired",
+            "reminder_3",
+            "reminder_7",
+            "reminder_after_snooze",
+            "asked",
+            "repaired",
         ),
     ]
 

@@ -36,10 +36,10 @@ _FAILED = _REFUSED + " AND NOT in_effect"
 class Idempotency:
     """Keeps the answer to a POST under its caller, route and key.
 
-    The same again: the first answer, with `Idempotent-Replayed: true`. Another body: 422. Still running: 409. A
-    refusal (4xx) changed nothing and is not kept. The transactions of the request note in themselves that they took
-    effect; so when a process dies between its commit and its answer, the next try is told (409 `answer_lost`) and
-    not done again.
+    The same again: the first answer, with `Idempotent-Replayed: true`. Another body: 422. Still running: 409. Not kept
+    is a refusal (4xx), which changed nothing, and an answer with `Cache-Control: no-store`, which holds a secret: the
+    same again is done again. The transactions of the request note in themselves that they took effect; so when a
+    process dies between its commit and its answer, the next try is told (409 `answer_lost`) and not done again.
     """
 
     def __init__(self, app: ASGIApp, *, gate: Gate, database: Database) -> None:
@@ -86,8 +86,8 @@ class Idempotency:
         finally:
             joining.reset(token)
         status, content = answer[0]["status"], b"".join(message.get("body", b"") for message in answer)
-        if status < _LEAST_REFUSAL:
-            headers = dict(Headers(raw=answer[0]["headers"]))
+        headers = dict(Headers(raw=answer[0]["headers"]))
+        if status < _LEAST_REFUSAL and headers.get("cache-control") != "no-store":
             kept = json.dumps({name: headers[name] for name in headers.keys() & {"content-type", "location", "etag"}})
             await self._note(_KEEP, *claim, status, kept, content)
         else:

@@ -38,6 +38,8 @@ class Shop:
             if self.then:
                 raise self.then
             response.headers["Location"] = f"/things/{thing_id}"
+            if body.get("secret"):
+                response.headers["Cache-Control"] = "no-store"
             return {"call": self.calls, **body}
 
         return router
@@ -128,6 +130,14 @@ async def test_a_refusal_is_not_kept(app, shop: Shop, people: People) -> None:
     headers = people.headers(Idempotency_Key="k1")
     assert (await post(app, headers, refuse=True)).status_code == 409
     assert (await post(app, headers, refuse=False)).status_code == 201
+
+
+async def test_an_answer_that_holds_a_secret_is_not_kept(app, shop: Shop, people: People, database) -> None:
+    answers = [await post(app, people.headers(Idempotency_Key="k1"), secret="s3cret") for _ in range(2)]
+
+    assert [answer.json()["call"] for answer in answers] == [1, 2]
+    async with database.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
 async def test_a_failure_before_any_effect_may_be_tried_again(app, shop: Shop, people: People, database) -> None:
