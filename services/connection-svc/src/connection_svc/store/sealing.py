@@ -80,6 +80,11 @@ class Vault:
         self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._current = current
 
+    @property
+    def current(self) -> str:
+        """The id of the key that rows are sealed under."""
+        return self._current
+
     def seal(self, place: Place, **secrets_of_row: str) -> Sealed:
         """Seal all secrets of a row under one new data key."""
         data_key = AESGCM.generate_key(KEY_BYTES * 8)
@@ -95,14 +100,22 @@ class Vault:
 
     def open(self, place: Place, sealed: Sealed) -> dict[str, str]:
         """The secrets of a row by column. Raises Undecipherable, or KeyMissing where only the ring lacks something."""
-        ring_key = self._keys.get(sealed.key_id)
-        if ring_key is None:
-            raise KeyMissing(place, _WRAPPED_KEY)
-        cipher = AESGCM(_decrypt(ring_key, sealed.wrapped_key, place, _WRAPPED_KEY))
+        cipher = AESGCM(self._data_key(place, sealed.key_id, sealed.wrapped_key))
         return {
             column: _decrypt(cipher, ciphertext, place, column).decode()
             for column, ciphertext in sealed.columns.items()
         }
+
+    def wrap_anew(self, place: Place, key_id: str, wrapped_key: bytes) -> bytes:
+        """A row's data key, wrapped under the current key. Raises Undecipherable, KeyMissing."""
+        data_key = self._data_key(place, key_id, wrapped_key)
+        return _encrypt(self._keys[self._current], data_key, place.binding(_WRAPPED_KEY))
+
+    def _data_key(self, place: Place, key_id: str, wrapped_key: bytes) -> bytes:
+        ring_key = self._keys.get(key_id)
+        if ring_key is None:
+            raise KeyMissing(place, _WRAPPED_KEY)
+        return _decrypt(ring_key, wrapped_key, place, _WRAPPED_KEY)
 
 
 def _encrypt(cipher: AESGCM, secret: bytes, binding: bytes) -> bytes:
