@@ -14,13 +14,27 @@ from chassis.testing import FrozenClock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from build_connection_svc import BINDING, BUSINESS, NOON, VAULT, YEAR, FakeProvider
+from build_connection_svc import (
+    BINDING,
+    BUSINESS,
+    NOON,
+    VAULT,
+    YEAR,
+    FakeProvider,
+    a_case,
+    an_expired_connection,
+    some_tokens,
+    stored,
+)
 
 from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
+from connection_svc.domain.connection import Connection
 from connection_svc.main.api import ROUTERS
+from connection_svc.store import cases
 from connection_svc.work.lease_permits import CallBudgets
 from connection_svc.work.token_keeper import TokenKeeper
+from providers import Provider
 
 PEOPLE = ("admin", "member", "accountant", "publisher", "service")
 KEYS = {name: OKPKey.generate_key("Ed25519") for name in ("web-svc", "sync-svc", "publish-svc", "notifier-svc")}
@@ -61,18 +75,28 @@ def keeper(database: Database, xero: FakeProvider, clock: FrozenClock) -> TokenK
 @pytest.fixture
 def parts(database: Database, xero: FakeProvider, clock: FrozenClock, keeper: TokenKeeper) -> Parts:
     peers = {name: key.as_dict(private=False) for name, key in KEYS.items()}
+    known: dict[str, Provider] = {"xero": xero}
     return Parts(
         database=database,
         gate=Gate("connection-svc", peers, {"web-svc": PEOPLE}),
         clock=clock,
         vault=VAULT,
-        providers={"xero": xero},
+        providers=known,
         tokens=keeper,
-        budgets=CallBudgets(database, {"xero": xero}, limits_factor=1),
-        confirmations=Confirmations(VAULT, YEAR, {"xero": xero}),
+        budgets=CallBudgets(database, known, limits_factor=1),
+        confirmations=Confirmations(VAULT, YEAR, known),
         addresses=Addresses("https://relink.example", "https://relink.example"),
         issuers={},
     )
+
+
+@pytest.fixture
+async def expired(database: Database) -> Connection:
+    """An expired connection with its open case and its old tokens."""
+    async with database.transaction() as tx:
+        connection = await stored(tx, an_expired_connection(), some_tokens())
+        await cases.add(tx, a_case(connection))
+    return connection
 
 
 @pytest.fixture
@@ -110,11 +134,12 @@ async def call(parts: Parts) -> AsyncIterator[Call]:
             body: object = None,
             *,
             role: str = "admin",
+            user: str = "usr_anna",
             business: str = BUSINESS,
             service: str = "web-svc",
             **headers: str,
         ) -> httpx2.Response:
-            token = SIGNERS[service].token("connection-svc", "usr_anna", business, role)
+            token = SIGNERS[service].token("connection-svc", user, business, role)
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             return await client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}", **named})
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 # Outcomes: stored; outrun (newer tokens were there already: two refreshed at once, look at pauses of this process);
 # refused (the provider's invalid_grant, whether believed yet or not); unavailable and throttled (the provider's

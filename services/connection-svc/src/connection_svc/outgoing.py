@@ -9,6 +9,7 @@
 | `ConnectionExpiring`, `ConnectionExpired` | the yearly clock, or proof that the grant is dead |
 | `ReconnectRequested`, `ReconnectCompleted` | a repair begins, reminds, ends |
 | `ConnectionSettingsChanged` | an administrator changed settings |
+| `ConnectionChanged` | another connection took its place |
 | `ConnectionDisconnected` | the customer left |
 | `ConnectionState` | after each of them that changed the connection |
 """
@@ -23,6 +24,7 @@ from relink_contracts.envelope import Actor, EventData, Outgoing, speaker
 from relink_contracts.events import (
     ConnectionAuthorisationFailed,
     ConnectionAuthorisationStarted,
+    ConnectionChanged,
     ConnectionDisconnected,
     ConnectionEstablished,
     ConnectionExpired,
@@ -50,6 +52,9 @@ _FAILURE_CODES = {
     Problem.ISSUER_MISMATCH: "state_mismatch",
     Problem.TIMED_OUT: "timed_out",
     Problem.PROVIDER_ERROR: "provider_error",
+    Problem.NO_ORGANISATION: "insufficient_role",
+    Problem.ORGANISATION_MISMATCH: "insufficient_role",
+    Problem.CONNECTION_ENDED: "state_mismatch",
     Problem.SCOPE_MISSING: "scope_missing",
 }
 
@@ -177,6 +182,19 @@ def connection_activated(before: Connection, connection: Connection, *, by: Acto
             was=before.was(now=at),
             downtime_seconds=int(before.downtime(now=at).total_seconds()),
         )
+    return say(event, at=at)
+
+
+def connection_changed(replaced: Connection, successor: Connection, *, by: Actor, at: datetime) -> Outgoing:
+    """The successor took its place. The lists stay as they were read, for the merge."""
+    event = ConnectionChanged(
+        **_common(replaced, by),
+        consent_expires_at=replaced.consent_expires_at,
+        new_connection_id=successor.id,
+        from_provider=replaced.provider,
+        to_provider=successor.provider,
+        lists_kept=True,
+    )
     return say(event, at=at)
 
 

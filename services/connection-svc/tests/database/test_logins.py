@@ -5,10 +5,8 @@ import hashlib
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 from build_connection_svc import (
-    BINDING_HASH,
     BUSINESS,
     DEMO,
     NOON,
@@ -16,91 +14,42 @@ from build_connection_svc import (
     VAULT,
     YEAR,
     FakeProvider,
-    a_case,
     a_connection,
+    an_attempt,
     an_expired_connection,
     said,
     some_tokens,
     stored,
     types_said,
 )
+from login_steps_connection_svc import (
+    CONNECT,
+    PAGE,
+    PROBLEM_PAGE,
+    back,
+    begun,
+    begun_again,
+    chosen,
+    connection_in,
+    kept_tokens,
+    left,
+    seen,
+)
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.parts import Parts
+from connection_svc.domain.attempt import Channel, Intent
 from connection_svc.domain.connection import Connection, Settings
-from connection_svc.store import cases, connections, grants
+from connection_svc.store import attempts, cases, grants
 from connection_svc.work.end_attempts import end_attempts
 from providers.errors import GrantRefused, ProviderUnavailable
 from providers.models import Organisation
-
-PAGE = "https://relink.example/b/biz_demo/settings/connections/new/organisation"
-PROBLEM_PAGE = "https://relink.example/connect/problem?code="
-CONNECT = {
-    "provider": "xero",
-    "intent": "connect",
-    "channel": "web",
-    "return_to": PAGE,
-    "browser_binding": BINDING_HASH.hexdigest(),
-}
-
-
-async def begun(call, **changes) -> dict:
-    answer = await call("POST", "/api/v1/connection-attempts", CONNECT | changes)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-async def left(browser: httpx2.AsyncClient, attempt: dict) -> str:
-    """The `state` under which the browser left for the provider."""
-    answer = await browser.get(attempt["start_url"])
-    assert answer.status_code == 303
-    (state,) = parse_qs(urlsplit(answer.headers["Location"]).query)["state"]
-    return state
-
-
-async def back(browser: httpx2.AsyncClient, **params: str) -> str:
-    """Where the browser is sent after the provider's return."""
-    answer = await browser.get("/oauth/callback/xero", params=params)
-    assert answer.status_code == 303, answer.text
-    return answer.headers["Location"]
-
-
-async def seen(call, attempt: dict) -> dict:
-    return (await call("GET", f"/api/v1/connection-attempts/{attempt['attempt_id']}")).json()
-
-
-async def chosen(call, attempt: dict, organisation: str = DEMO.id) -> httpx2.Response:
-    body = {"organisation_id": organisation}
-    return await call("POST", f"/api/v1/connection-attempts/{attempt['attempt_id']}/organisation", body)
-
-
-async def connection_in(database: Database, connection_id: str) -> Connection:
-    async with database.acquire() as tx:
-        return await connections.get(tx, BUSINESS, connection_id)
 
 
 async def failure_codes(database: Database) -> list[str]:
     async with database.acquire() as tx:
         return [data["code"] for event, data in await said(tx) if event == "connection.authorisation-failed"]
-
-
-async def kept_tokens(database: Database) -> int:
-    async with database.acquire() as tx:
-        return await tx.fetchval("SELECT count(*) FROM attempt_grants")
-
-
-@pytest.fixture
-async def expired(database: Database) -> Connection:
-    """An expired connection with its open case and its old tokens."""
-    async with database.transaction() as tx:
-        connection = await stored(tx, an_expired_connection(), some_tokens())
-        await cases.add(tx, a_case(connection))
-    return connection
-
-
-async def begun_again(call, connection: Connection, **changes) -> dict:
-    return await begun(call, intent="reconnect", connection_id=connection.id, **changes)
 
 
 async def test_a_first_connection_from_login_to_confirmation(call, browser, database: Database, xero) -> None:
@@ -233,13 +182,18 @@ async def test_where_nobody_wants_to_be_asked_the_expected_organisation_is_confi
     assert (await seen(call, attempt))["state"] == "activated"
 
 
-async def test_a_login_without_any_organisation_offers_none(call, browser, xero: FakeProvider) -> None:
+async def test_a_login_without_any_organisation_ends_with_its_own_code(
+    call, browser, database: Database, xero: FakeProvider
+) -> None:
     xero.granted = []
     attempt = await begun(call)
     await back(browser, state=await left(browser, attempt), code="c1")
 
-    assert (await seen(call, attempt))["organisations"] == []
-    assert (await chosen(call, attempt)).status_code == 422
+    after = await seen(call, attempt)
+    assert (after["state"], after["problem"], after["organisations"]) == ("failed", "no_organisation", [])
+    assert await failure_codes(database) == ["insufficient_role"]
+    assert await kept_tokens(database) == 0
+    assert (await chosen(call, attempt)).json()["code"] == "attempt_over"
 
 
 async def test_an_organisation_of_another_business_is_shown_as_taken_and_refused(
@@ -249,10 +203,11 @@ async def test_an_organisation_of_another_business_is_shown_as_taken_and_refused
         await stored(tx, a_connection(business_id="biz_other"))
     attempt = await begun(call)
     await back(browser, state=await left(browser, attempt), code="c1")
-    taken = {organisation["id"]: organisation["taken"] for organisation in (await seen(call, attempt))["organisations"]}
+    taken, free = (await seen(call, attempt))["organisations"]
     refused = await chosen(call, attempt)
 
-    assert taken == {DEMO.id: True, OTHER.id: False}
+    assert (taken["id"], taken["taken_by"], taken["owner_masked"]) == (DEMO.id, "another_business", "…ther")
+    assert (free["id"], free["taken"], free["taken_by"]) == (OTHER.id, False, None)
     assert (refused.status_code, refused.json()["code"]) == (409, "organisation_taken")
     assert (await connection_in(database, attempt["connection_id"])).lifecycle == "pending"
     assert (await chosen(call, attempt, OTHER.id)).status_code == 200
@@ -521,6 +476,80 @@ async def test_a_connection_that_ended_cannot_be_reconnected(call, database: Dat
     answer = await call("POST", "/api/v1/connection-attempts", body)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_reconnectable")
+
+
+async def test_an_organisation_that_this_business_connected_already_is_refused_by_its_own_code(
+    call, browser, database: Database
+) -> None:
+    async with database.transaction() as tx:
+        await stored(tx, a_connection())
+    attempt = await begun(call)
+    await back(browser, state=await left(browser, attempt), code="c1")
+    shown = (await seen(call, attempt))["organisations"][0]
+
+    assert (shown["taken_by"], shown["owner_masked"]) == ("this_business", None)
+    assert (await chosen(call, attempt)).json()["code"] == "organisation_connected_here"
+
+
+async def test_a_connection_that_was_disconnected_during_the_login_stays_so(
+    call, browser, database: Database, expired: Connection
+) -> None:
+    attempt = await begun_again(call, expired)
+    state = await left(browser, attempt)
+    await call("POST", f"/api/v1/connections/{expired.id}/disconnect", {"keep_lists": True})
+    await back(browser, state=state, code="c2")
+
+    after = await seen(call, attempt)
+    assert (after["state"], after["problem"]) == ("failed", "connection_ended")
+    assert (await connection_in(database, expired.id)).lifecycle == "disconnected"
+
+
+async def test_through_a_link_another_organisation_ends_the_attempt(
+    call, browser, database: Database, expired: Connection, xero: FakeProvider
+) -> None:
+    xero.granted = [Organisation(OTHER.id, OTHER.name)]
+    async with database.transaction() as tx:
+        attempt = an_attempt(connection_id=expired.id, intent=Intent.RECONNECT, channel=Channel.LINK)
+        await attempts.add(tx, attempt)
+    start = {"start_url": f"https://relink.example/oauth/start/{attempt.id}", "attempt_id": attempt.id}
+    await back(browser, state=await left(browser, start), code="c2")
+
+    after = await seen(call, start)
+    assert (after["state"], after["problem"], after["organisations"]) == ("failed", "organisation_mismatch", [])
+    async with database.acquire() as tx:
+        mismatch = dict(await said(tx))["connection.organisation-mismatched"]
+    assert mismatch["offered_organisation_ids"] == [OTHER.id]
+
+
+async def test_every_step_of_a_login_is_in_the_history_with_who_and_from_where(
+    call, browser, database: Database, expired: Connection, clock: FrozenClock
+) -> None:
+    async def journey(code: str) -> dict:
+        attempt = await begun_again(call, expired, channel="mobile")
+        params = {"code": code} if code else {"error": "access_denied"}
+        await back(browser, state=await left(browser, attempt), **params)
+        return attempt
+
+    await journey("")
+    await chosen(call, await journey("c2"), OTHER.id)
+    cancelled = await journey("c3")
+    await call("POST", f"/api/v1/connection-attempts/{cancelled['attempt_id']}/cancel")
+    await begun_again(call, expired)
+    clock.advance(timedelta(minutes=31))
+    await end_attempts(database, clock)
+    await chosen(call, await journey("c4"))
+
+    lines = (await call("GET", f"/api/v1/connections/{expired.id}/history")).json()["items"]
+    assert [line["what"] for line in reversed(lines)] == [
+        *("login_started", "login_failed"),
+        *("login_started", "login_allowed", "organisation_mismatched"),
+        *("login_begun_again", "login_started", "login_allowed", "login_cancelled"),
+        "login_failed",
+        *("login_started", "login_allowed", "reconnected"),
+    ]
+    assert {line["by"] for line in lines} == {"usr_anna"}
+    assert lines[-1]["detail"] == "intent: reconnect, channel: mobile"
+    assert lines[-2]["detail"] == "intent: reconnect, channel: mobile, problem: denied"
 
 
 async def test_the_same_request_twice_begins_one_attempt(call, database: Database) -> None:

@@ -15,6 +15,7 @@ from build_connection_svc import BINDING_HASH, BUSINESS, VAULT, said
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
+from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import Over, Usable
@@ -61,6 +62,7 @@ async def parts(parts: Parts, running: Practice, clock: FrozenClock, provider: s
             parts,
             providers=known,
             tokens=TokenKeeper(parts.database, VAULT, known, clock),
+            confirmations=Confirmations(VAULT, YEAR, known),
             addresses=PracticeAddresses("https://relink.example", "https://relink.example"),
         )
 

@@ -1,5 +1,6 @@
 """An organisation is confirmed: the connection works from here on."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -7,50 +8,132 @@ import structlog
 from chassis import outbox
 from chassis.database import Tx
 from connection_svc import metrics, outgoing
-from connection_svc.domain.attempt import Attempt, AttemptStatus
+from connection_svc.domain.attempt import (
+    Attempt,
+    AttemptStatus,
+    Intent,
+    OrganisationConnectedHere,
+    OrganisationTaken,
+)
 from connection_svc.domain.connection import Connection, Organisation
+from connection_svc.domain.grant import Tokens
 from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import attempts, cases, connections, grants, history
 from connection_svc.store.sealing import Vault
+from providers import Providers
 from relink_contracts.envelope import Actor
+from relink_contracts.ids import new_id
 
 _log = structlog.get_logger(__name__)
 
 
-class Confirmations:
-    """Turns a returned attempt into an active connection. `consent` is how long a consent counts."""
+@dataclass(frozen=True)
+class _Consent:
+    """Somebody confirmed that this organisation is meant, after a login that brought these tokens."""
 
-    def __init__(self, vault: Vault, consent: timedelta) -> None:
+    attempt: Attempt
+    organisation: Organisation
+    tokens: Tokens
+    by: Actor
+    at: datetime
+
+
+class Confirmations:
+    """Turns a returned attempt into an active connection. `lasting` is how long a consent counts."""
+
+    def __init__(self, vault: Vault, lasting: timedelta, providers: Providers) -> None:
         self._vault = vault
-        self._consent = consent
+        self._lasting = lasting
+        self._providers = providers
 
     async def confirm(
         self, tx: Tx, attempt: Attempt, organisation: Organisation, *, by: Actor, now: datetime
     ) -> Connection:
-        """Establish or reconnect, and end the attempt and the open case, all in the caller's transaction.
+        """Establish, reconnect or change, and end the attempt and the open case, all in the caller's transaction.
 
-        Settings stay as they are. Raises OrganisationMismatch and NotReconnectable before anything was written, and
-        OrganisationTaken, after which the transaction is lost.
+        A reconnect changes no setting; a change leaves the old connection's history and lists. Raises
+        OrganisationMismatch, OrganisationTaken, OrganisationUnchanged, NotReconnectable and NotChangeable before
+        anything was written; OrganisationTaken also when another business was faster by a moment: then the
+        transaction is lost.
         """
         connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
         tokens = await attempts.kept_tokens(tx, self._vault, attempt)
-        active = connection.activate(organisation, scopes=tokens.scopes, now=now, consent=self._consent)
-        await connections.save(tx, active)
-        await grants.put(tx, self._vault, active, tokens)
+        consent = _Consent(attempt, organisation, tokens, by, now)
+        confirm = self._change if attempt.intent is Intent.CHANGE else self._activate
+        active = await confirm(tx, consent, connection)
         await attempts.save(tx, attempt.end(AttemptStatus.ACTIVATED))
         await attempts.forget_tokens(tx, attempt)
+        metrics.attempts.labels(active.provider, AttemptStatus.ACTIVATED).inc()
+        return active
+
+    async def _activate(self, tx: Tx, consent: _Consent, connection: Connection) -> Connection:
+        """The connection itself works from here on."""
+        active = connection.activate(
+            consent.organisation, scopes=consent.tokens.scopes, now=consent.at, consent=self._lasting
+        )
+        await _refuse_taken(tx, connection, consent)
+        await self._begin_to_work(tx, consent, connection, active)
+        await close_case(tx, active, CaseOutcome.RECONNECTED, by=consent.by, now=consent.at)
+        return active
+
+    async def _change(self, tx: Tx, consent: _Consent, old: Connection) -> Connection:
+        """A new connection takes the place of the old one."""
+        provider, now, by = consent.attempt.provider, consent.at, consent.by
+        warns = self._providers[provider].facts.supports_supplier_warning
+        pending = old.successor(new_id("con"), provider, supports_supplier_warning=warns, now=now)
+        replaced = old.give_way(pending, consent.organisation, now=now)
+        await _refuse_taken(tx, old, consent)
+        begun = await connections.add(tx, pending, by=by.id)
+        active = begun.activate(consent.organisation, scopes=consent.tokens.scopes, now=now, consent=self._lasting)
+        await self._begin_to_work(tx, consent, begun, active)
+        await connections.save(tx, replaced)
         await outbox.add(
             tx,
-            outgoing.connection_activated(connection, active, by=by, at=now),
+            outgoing.connection_changed(replaced, active, by=by, at=now),
+            outgoing.connection_state(replaced, by=by, at=now),
+        )
+        await close_case(tx, replaced, CaseOutcome.CHANGED, by=by, now=now)
+        details = _details(consent) | {"provider": provider}
+        await history.add(tx, replaced, history.Entry(now, "changed", by.type, by.id, details))
+        return active
+
+    async def _begin_to_work(self, tx: Tx, consent: _Consent, before: Connection, active: Connection) -> None:
+        now, by = consent.at, consent.by
+        await connections.save(tx, active)
+        await grants.put(tx, self._vault, active, consent.tokens)
+        await outbox.add(
+            tx,
+            outgoing.connection_activated(before, active, by=by, at=now),
             outgoing.connection_state(active, by=by, at=now),
         )
-        await close_case(tx, active, CaseOutcome.RECONNECTED, by=by, now=now)
-        what = "connected" if connection.generation == 0 else "reconnected"
-        details = {"organisation": organisation.name, "channel": attempt.channel.value}
-        await history.add(tx, active, history.Entry(now, what, by.type, by.id, details))
-        metrics.attempts.labels(active.provider, AttemptStatus.ACTIVATED).inc()
+        what = "connected" if before.generation == 0 else "reconnected"
+        await history.add(tx, active, history.Entry(now, what, by.type, by.id, _details(consent)))
         _log.info(f"connection.{what}", connection_id=active.id, generation=active.generation)
-        return active
+
+
+def _details(consent: _Consent) -> dict[str, str]:
+    return {"organisation": consent.organisation.name, "channel": consent.attempt.channel.value}
+
+
+async def _refuse_taken(tx: Tx, connection: Connection, consent: _Consent) -> None:
+    """Raises OrganisationTaken when another connection than this one leads to the organisation."""
+    organisation = consent.organisation
+    owners = await connections.owners(tx, consent.attempt.provider, [organisation.id])
+    owner = owners.get(organisation.id)
+    if owner is None or owner.connection_id == connection.id:
+        return
+    if owner.business_id == connection.business_id:
+        raise OrganisationConnectedHere(organisation)
+    raise OrganisationTaken(organisation)
+
+
+async def tell_mismatch(tx: Tx, connection: Connection, attempt: Attempt, *, by: Actor, at: datetime) -> None:
+    """Say that the login brought, or somebody chose, another organisation. Nothing was activated."""
+    expected = connection.organisation
+    assert expected is not None, "there is nothing to compare with before the first consent"
+    await outbox.add(tx, outgoing.organisation_mismatched(connection, attempt, expected, by=by, at=at))
+    details = {"expected": expected.name, "offered": [organisation.name for organisation in attempt.offered]}
+    await history.add(tx, connection, history.Entry(at, "organisation_mismatched", by.type, by.id, details))
 
 
 async def close_case(tx: Tx, connection: Connection, outcome: CaseOutcome, *, by: Actor, now: datetime) -> None:

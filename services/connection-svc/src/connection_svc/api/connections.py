@@ -16,6 +16,7 @@ from connection_svc.api.wire import (
     Explanation,
     HistoryEntry,
     HistoryPage,
+    Id,
     ProviderPage,
     ProviderView,
 )
@@ -57,18 +58,18 @@ def router(parts: Parts) -> APIRouter:
         return ConnectionPage(items=items, next=_cursor(items[-1].connection_id) if len(found) > limit else None)
 
     @routes.get("/connections/{connection_id}")
-    async def one(connection_id: str, caller: Annotated[Caller, Depends(reader)]) -> ConnectionView:
+    async def one(connection_id: Id, caller: Annotated[Caller, Depends(reader)]) -> ConnectionView:
         """The connection as it is now."""
         async with parts.database.acquire() as tx:
             return ConnectionView.of(await connections.get(tx, caller.business_id, connection_id))
 
     @routes.get("/connections/{connection_id}/history")
     async def timeline(
-        connection_id: str, caller: Annotated[Caller, Depends(reader)], limit: Limit = 50, cursor: str = ""
+        connection_id: Id, caller: Annotated[Caller, Depends(reader)], limit: Limit = 50, cursor: str = ""
     ) -> HistoryPage:
         """What happened to it, the latest first."""
         before = _opened(cursor)
-        if before and not before.isdigit():
+        if before and not _is_number(before):
             raise _bad_cursor()
         async with parts.database.acquire() as tx:
             connection = await connections.get(tx, caller.business_id, connection_id)
@@ -77,7 +78,7 @@ def router(parts: Parts) -> APIRouter:
         return HistoryPage(items=[_line(entry) for entry in lines[:limit]], next=more)
 
     @routes.get("/connections/{connection_id}/explain")
-    async def why(connection_id: str, caller: Annotated[Caller, Depends(reader)]) -> Explanation:
+    async def why(connection_id: Id, caller: Annotated[Caller, Depends(reader)]) -> Explanation:
         """Why it is as it is, and what happens next, in words."""
         async with parts.database.acquire() as tx:
             connection = await connections.get(tx, caller.business_id, connection_id)
@@ -113,6 +114,10 @@ def _opened(cursor: str) -> str:
         return base64.urlsafe_b64decode(cursor.encode()).decode()
     except (binascii.Error, UnicodeError):
         raise _bad_cursor() from None
+
+
+def _is_number(position: str) -> bool:
+    return position.isascii() and position.isdecimal() and int(position) <= LATEST
 
 
 def _bad_cursor() -> Problem:

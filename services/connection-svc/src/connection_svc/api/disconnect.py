@@ -12,7 +12,7 @@ from connection_svc import incoming, outgoing
 from connection_svc.api import callers, problems
 from connection_svc.api.confirm import close_case
 from connection_svc.api.parts import Parts
-from connection_svc.api.wire import ConnectionView, Disconnect
+from connection_svc.api.wire import ConnectionView, Disconnect, Id
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import connections, grants, history
@@ -32,7 +32,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/connections/{connection_id}/disconnect")
     async def disconnect(
-        connection_id: str, body: Disconnect, caller: Annotated[Caller, Depends(administrator)]
+        connection_id: Id, body: Disconnect, caller: Annotated[Caller, Depends(administrator)]
     ) -> ConnectionView:
         """Leave the provider. Access is given back there if it answers; either way nobody here uses it again."""
         now, by = parts.now(), outgoing.user(caller.subject)

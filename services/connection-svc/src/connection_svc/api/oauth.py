@@ -12,7 +12,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -23,17 +23,19 @@ from fastapi.responses import RedirectResponse
 from chassis import outbox
 from chassis.database import Tx
 from connection_svc import incoming, metrics, outgoing
+from connection_svc.api.confirm import tell_mismatch
 from connection_svc.api.parts import Parts
 from connection_svc.domain.attempt import (
     Attempt,
     AttemptOver,
     AttemptStatus,
+    Channel,
     ComebackRefused,
     ForeignBrowser,
     OfferedOrganisation,
     Problem,
 )
-from connection_svc.domain.connection import Connection, Organisation
+from connection_svc.domain.connection import Connection
 from connection_svc.domain.grant import Tokens
 from connection_svc.store import attempts, connections, history
 from providers import Provider
@@ -78,6 +80,8 @@ def router(parts: Parts) -> APIRouter:
                 await attempts.save(tx, left)
                 await attempts.keep_verifier(tx, parts.vault, left, verifier)
                 await outbox.add(tx, outgoing.authorisation_started(connection, left, at=now))
+                by = outgoing.starter(left)
+                await history.add(tx, connection, history.Entry(now, "login_started", by.type, by.id, left.facts))
         except attempts.UnknownAttempt:
             return _to(parts.addresses.problem(Problem.STATE_UNKNOWN))
         except ForeignBrowser:
@@ -193,34 +197,44 @@ class Comeback:
         except (ProviderError, TimeoutError) as error:
             _log.warning("attempt.provider_error", attempt_id=attempt.id, error=str(error))
             return Problem.PROVIDER_ERROR
-        await self._keep(attempt, incoming.tokens_from(granted, self._provider, now=now), organisations)
-        return None
+        return await self._keep(attempt, incoming.tokens_from(granted, self._provider, now=now), organisations)
 
-    async def _keep(self, attempt: Attempt, tokens: Tokens, granted: list[ProviderOrganisation]) -> None:
+    async def _keep(self, attempt: Attempt, tokens: Tokens, granted: list[ProviderOrganisation]) -> Problem | None:
         """The organisations wait to be chosen; where nobody wants to be asked and the expected one is there, it is."""
+        offered = tuple(OfferedOrganisation(one.id, one.name, one.country, one.currency) for one in granted)
         async with self._parts.database.transaction() as tx:
             current = await attempts.get_for_update(tx, attempt.business_id, attempt.id)
             if current.status is not AttemptStatus.STARTED or current.state_hash != attempt.state_hash:
-                return  # cancelled, or started again: this login is somebody's past
+                return None  # cancelled, or started again: this login is somebody's past
             connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
-            offered = tuple(OfferedOrganisation(one.id, one.name, one.country, one.currency) for one in granted)
-            returned = current.offer(offered, expected=connection.organisation)
-            await attempts.save(tx, returned)
-            await attempts.keep_tokens(tx, self._parts.vault, returned, tokens)
-            await self._settle(tx, await attempts.get_for_update(tx, attempt.business_id, attempt.id), connection)
+            if connection.has_ended:
+                return Problem.CONNECTION_ENDED
+            if not offered:
+                return Problem.NO_ORGANISATION
+            return await self._offer(tx, current, connection, offered, tokens)
 
-    async def _settle(self, tx: Tx, returned: Attempt, connection: Connection) -> None:
-        """Nobody needs to be asked, or nothing that was brought is of use, or a person chooses later."""
-        expected = connection.organisation
-        if expected is None or not returned.offered:
-            return
-        now, by = self._parts.now(), outgoing.starter(returned)
-        granted = next((one for one in returned.offered if one.id == expected.id), None)
-        if granted is None:
-            await outbox.add(tx, outgoing.organisation_mismatched(connection, returned, expected, by=by, at=now))
-        elif not connection.settings.always_ask_organisation:
-            organisation = Organisation(granted.id, granted.name)
+    async def _offer(
+        self,
+        tx: Tx,
+        attempt: Attempt,
+        connection: Connection,
+        granted: tuple[OfferedOrganisation, ...],
+        tokens: Tokens,
+    ) -> Problem | None:
+        now, by, expected = self._parts.now(), outgoing.starter(attempt), attempt.expects(connection)
+        has_expected = expected is None or expected.id in {organisation.id for organisation in granted}
+        if not has_expected:
+            await tell_mismatch(tx, connection, replace(attempt, offered=granted), by=by, at=now)
+            if attempt.channel is Channel.LINK:
+                return Problem.ORGANISATION_MISMATCH
+        await attempts.save(tx, attempt.offer(granted, expected=expected))
+        await attempts.keep_tokens(tx, self._parts.vault, attempt, tokens)
+        await history.add(tx, connection, history.Entry(now, "login_allowed", by.type, by.id, attempt.facts))
+        if expected is not None and has_expected and not connection.settings.always_ask_organisation:
+            returned = await attempts.get_for_update(tx, attempt.business_id, attempt.id)
+            organisation = returned.choose(expected.id, now=now)
             await self._parts.confirmations.confirm(tx, returned, organisation, by=by, now=now)
+        return None
 
     async def _fail(self, attempt: Attempt, problem: Problem) -> None:
         """End the attempt, unless it was cancelled or started again meanwhile."""
@@ -235,9 +249,8 @@ class Comeback:
         now = self._parts.now()
         connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
         await outbox.add(tx, outgoing.authorisation_failed(connection, attempt, problem, at=now))
-        by = outgoing.starter(attempt)
-        entry = history.Entry(now, "login_failed", by.type, by.id, {"problem": problem.value})
-        await history.add(tx, connection, entry)
+        by, details = outgoing.starter(attempt), attempt.facts | {"problem": problem.value}
+        await history.add(tx, connection, history.Entry(now, "login_failed", by.type, by.id, details))
         metrics.attempts.labels(attempt.provider, problem).inc()
 
 

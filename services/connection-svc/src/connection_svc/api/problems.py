@@ -3,11 +3,20 @@
 from collections.abc import AsyncIterator
 
 from chassis.http import Problem
-from connection_svc.domain.attempt import AttemptOver, NotReturned, OrganisationNotGranted, OrganisationTaken
+from connection_svc.domain.attempt import (
+    AttemptOver,
+    AttemptRunning,
+    NotReturned,
+    OrganisationConnectedHere,
+    OrganisationNotGranted,
+    OrganisationTaken,
+)
 from connection_svc.domain.connection import (
+    NotChangeable,
     NotDisconnectable,
     NotReconnectable,
     OrganisationMismatch,
+    OrganisationUnchanged,
     SettingNotSupported,
     SettingsChange,
 )
@@ -22,9 +31,12 @@ _NOT_FOUND = (UnknownConnection, UnknownAttempt, UnknownCase, UnknownLink)
 
 _REFUSALS: dict[type[DomainError], tuple[int, str, str]] = {
     NotReconnectable: (409, "not_reconnectable", "Nothing to reconnect"),
+    NotChangeable: (409, "not_changeable", "Nothing to change"),
     NotDisconnectable: (409, "not_disconnectable", "Already ended"),
     OrganisationMismatch: (409, "organisation_mismatch", "That is a different organisation"),
-    OrganisationTaken: (409, "organisation_taken", "Already connected"),
+    OrganisationTaken: (409, "organisation_taken", "Connected to another account"),
+    OrganisationConnectedHere: (409, "organisation_connected_here", "Already connected"),
+    OrganisationUnchanged: (409, "organisation_unchanged", "The same organisation"),
     OrganisationNotGranted: (422, "organisation_not_granted", "Not part of this login"),
     AttemptOver: (409, "attempt_over", "Start again"),
     NotReturned: (409, "attempt_not_returned", "Not back from the login"),
@@ -40,6 +52,8 @@ async def translated() -> AsyncIterator[None]:
         raise Problem(404, "not_found", "Not found", f"{unknown}".capitalize() + ".") from unknown
     except ChangedMeanwhile as change:
         raise Problem(409, "changed_meanwhile", "Changed meanwhile", "Read it again and repeat.") from change
+    except AttemptRunning as running:
+        raise _attempt_running(running) from running
     except SettingNotSupported as unsupported:
         pointer = {"pointer": f"/body/{unsupported.name}", "code": "not_supported", "detail": str(unsupported)}
         raise Problem(422, "setting_not_supported", "Not supported", str(unsupported), [pointer]) from unsupported
@@ -52,6 +66,19 @@ def unknown_provider(provider: str) -> Problem:
     """The caller named an accounting software that we do not know."""
     pointer = {"pointer": "/body/provider", "code": "unknown", "detail": f"{provider} is not known here"}
     return Problem(422, "unknown_provider", "Unknown provider", f"{provider} is not known here.", [pointer])
+
+
+def _attempt_running(running: AttemptRunning) -> Problem:
+    """Who is faster, and on which journey: to join it, or to take it over."""
+    facts = {"started_by": running.attempt.started_by, "attempt_id": running.attempt.id}
+    errors = [{"pointer": "/body/connection_id", "code": name, "detail": fact} for name, fact in facts.items()]
+    return Problem(409, "attempt_running", "Somebody else has begun", f"{running}.", errors)
+
+
+def connection_required() -> Problem:
+    """Only a connect may do without a connection."""
+    pointer = {"pointer": "/body/connection_id", "code": "missing", "detail": "which connection is meant"}
+    return Problem(422, "connection_required", "Which connection?", "A reconnect or change names one.", [pointer])
 
 
 def return_to_refused() -> Problem:

@@ -10,7 +10,7 @@ from connection_svc.api import callers, problems
 from connection_svc.api.attempts import new_attempt
 from connection_svc.api.parts import Parts
 from connection_svc.api.wire import ConsumedLink, ConsumeLink, LinkView, NewLink
-from connection_svc.domain.attempt import Channel, hashed
+from connection_svc.domain.attempt import Channel, Intent, hashed
 from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectLink, masked
 from connection_svc.store import attempts, cases, connections, links
 
@@ -65,6 +65,8 @@ def router(parts: Parts) -> APIRouter:
             page = parts.addresses.organisation(connection.business_id, connection.id)
             attempt = new_attempt(
                 connection,
+                Intent.RECONNECT,
+                provider=connection.provider,
                 channel=Channel.LINK,
                 return_to=page,
                 by="reconnect-link",

@@ -1,14 +1,18 @@
 """What requests and answers look like."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connection_svc.domain.attempt import Intent
 from connection_svc.domain.call_budget import CallClass, Permits
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.connection import Settings as DomainSettings
 from connection_svc.domain.grant import AccessAnswer, Checking, Over, Usable
+
+Id = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+"""An id as we give them. Anything else is refused before the database is asked."""
 
 Destination = Literal["draft", "awaiting_approval", "awaiting_payment"]
 
@@ -52,6 +56,7 @@ class ConnectionView(BaseModel):
     reason: str | None = Field(description="why it expired or was revoked")
     scopes: tuple[str, ...]
     replaces_connection_id: str | None
+    replaced_by_connection_id: str | None
     settings: Settings
     settings_version: int
     created_at: datetime
@@ -73,6 +78,7 @@ class ConnectionView(BaseModel):
             reason=connection.expiry_reason,
             scopes=connection.scopes,
             replaces_connection_id=connection.replaces_connection_id,
+            replaced_by_connection_id=connection.replaced_by_connection_id,
             settings=Settings.of(connection),
             settings_version=connection.settings_version,
             created_at=connection.created_at,
@@ -146,13 +152,18 @@ class _AskingBrowser(_Body):
 
 
 class NewAttempt(_AskingBrowser):
-    """Somebody wants to go to a provider's login."""
+    """Somebody wants to go to a provider's login.
+
+    `connection_id` is what is reconnected, changed, or connected at last; without it a connect begins a new one.
+    `provider` of a change is the new software. `take_over`: end the journey that somebody else has begun there.
+    """
 
     provider: str
-    intent: Literal["connect", "reconnect"]
-    connection_id: str | None = None
+    intent: Intent
+    connection_id: Id | None = None
     channel: Literal["web", "mobile"]
     return_to: Annotated[str, Field(max_length=2000)]
+    take_over: bool = False
 
 
 class StartedAttempt(BaseModel):
@@ -165,7 +176,10 @@ class StartedAttempt(BaseModel):
 
 
 class Offered(BaseModel):
-    """An organisation that the login granted."""
+    """An organisation that the login granted. One that is taken cannot be chosen; `taken_by` says by whom.
+
+    `owner_masked`: what may be told of another business: the end of its id.
+    """
 
     id: str
     name: str
@@ -173,13 +187,19 @@ class Offered(BaseModel):
     currency: str | None
     expected: bool
     taken: bool
+    taken_by: Literal["this_connection", "this_business", "another_business"] | None
+    owner_masked: str | None
 
 
 class AttemptView(BaseModel):
-    """How far a journey got. `ask`: somebody has to choose the organisation."""
+    """How far a journey got. `ask`: somebody has to choose the organisation.
+
+    `connection_id` is what is connected, reconnected or changed; `new_connection_id` what took its place.
+    """
 
     attempt_id: str
     connection_id: str
+    new_connection_id: str | None
     provider: str
     intent: str
     channel: str
@@ -187,13 +207,26 @@ class AttemptView(BaseModel):
     organisations: list[Offered]
     ask: bool
     problem: str | None
+    started_by: str
+    started_at: datetime
     expires_at: datetime
 
 
-class ChosenOrganisation(_Body):
-    """The organisation that somebody confirmed."""
+class AttemptPage(BaseModel):
+    """The journeys that are under way: there is one, or none."""
 
-    organisation_id: str
+    items: list[AttemptView]
+    next: None = None
+
+
+class ChosenOrganisation(_Body):
+    """The organisation that somebody confirmed.
+
+    `switch`: a reconnect that came back with another organisation becomes a change to that one.
+    """
+
+    organisation_id: Annotated[str, Field(max_length=200)]
+    switch: bool = False
 
 
 class AccessRequest(_Body):
@@ -219,6 +252,14 @@ class RejectedToken(_Body):
     problem: Annotated[str, Field(max_length=500)]
 
 
+class LeasedPermits(BaseModel):
+    """`calls` may be sent from `starts_in_seconds` on for `valid_seconds`; with 0 calls: ask again then."""
+
+    calls: int
+    starts_in_seconds: float
+    valid_seconds: float
+
+
 class UsableAnswer(BaseModel):
     """A token that works as far as is known, and the permits that were asked for with it."""
 
@@ -228,6 +269,7 @@ class UsableAnswer(BaseModel):
     organisation_id: str
     provider: str
     generation: int
+    permits: LeasedPermits | None = None
 
 
 class ExpiredAnswer(BaseModel):
@@ -244,6 +286,15 @@ class CheckingAnswer(BaseModel):
     retry_after_seconds: float
 
 
+def leased(permits: Permits) -> LeasedPermits:
+    """Permits as the caller gets them."""
+    return LeasedPermits(
+        calls=permits.calls,
+        starts_in_seconds=permits.starts_in.total_seconds(),
+        valid_seconds=permits.valid_for.total_seconds(),
+    )
+
+
 def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | CheckingAnswer:
     """The answer of both access-token endpoints."""
     match answer:
@@ -251,14 +302,6 @@ def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | Checki
             return UsableAnswer(
                 access_token=answer.access_token,
                 expires_at=answer.expires_at,
-class LeasedPermits(BaseModel):
-    """`calls` may be sent from `starts_in_seconds` on for `valid_seconds`; with 0 calls: ask again then."""
-
-    calls: int
-    starts_in_seconds: float
-    valid_seconds: float
-
-
                 organisation_id=answer.organisation_id,
                 provider=answer.provider,
                 generation=answer.generation,
@@ -268,7 +311,6 @@ class LeasedPermits(BaseModel):
         case Checking():
             return CheckingAnswer(retry_after_seconds=answer.retry_after.total_seconds())
 
-    permits: LeasedPermits | None = None
 
 class NewLink(BaseModel):
     """A reconnect link. The address is a secret: it is in a mail and nowhere else."""
@@ -285,15 +327,6 @@ class LinkView(BaseModel):
     provider: str
     provider_name: str
     organisation_masked: str
-def leased(permits: Permits) -> LeasedPermits:
-    """Permits as the caller gets them."""
-    return LeasedPermits(
-        calls=permits.calls,
-        starts_in_seconds=permits.starts_in.total_seconds(),
-        valid_seconds=permits.valid_for.total_seconds(),
-    )
-
-
     state: Literal["valid", "used", "expired", "repaired"]
 
 

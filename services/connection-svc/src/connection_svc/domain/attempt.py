@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from connection_svc.domain.connection import Organisation
+from connection_svc.domain.connection import Connection, Organisation
 from connection_svc.domain.errors import DomainError
 
 
@@ -15,6 +15,7 @@ class Intent(StrEnum):
 
     CONNECT = "connect"
     RECONNECT = "reconnect"
+    CHANGE = "change"  # to other software or another organisation; the old connection works until that is confirmed
 
 
 class Channel(StrEnum):
@@ -50,6 +51,10 @@ class Problem(StrEnum):
     ISSUER_MISMATCH = "issuer_mismatch"
     TIMED_OUT = "timed_out"
     PROVIDER_ERROR = "provider_error"
+    NO_ORGANISATION = "no_organisation"  # the login reaches none that can be connected
+    CONNECTION_ENDED = "connection_ended"  # disconnected or replaced while somebody was at the login
+    ORGANISATION_MISMATCH = "organisation_mismatch"  # through a link, where only the expected one is accepted
+    TAKEN_OVER = "taken_over"  # another administrator began anew
     SCOPE_MISSING = "scope_missing"
 
 
@@ -59,6 +64,14 @@ class AttemptOver(DomainError):
     def __init__(self, attempt_id: str, status: AttemptStatus) -> None:
         self.attempt_id, self.status = attempt_id, status
         super().__init__(f"attempt {attempt_id} is {status}: start again")
+
+
+class AttemptRunning(DomainError):
+    """Somebody else is on the way to the same connection: join, or take over."""
+
+    def __init__(self, attempt: "Attempt") -> None:
+        self.attempt = attempt
+        super().__init__(f"{attempt.started_by} has begun attempt {attempt.id} for connection {attempt.connection_id}")
 
 
 class NotReturned(DomainError):
@@ -83,6 +96,10 @@ class OrganisationTaken(DomainError):
     def __init__(self, organisation: Organisation) -> None:
         self.organisation = organisation
         super().__init__(f"{organisation.name} is already connected")
+
+
+class OrganisationConnectedHere(OrganisationTaken):
+    """… and that connection is of the same business."""
 
 
 class ForeignBrowser(DomainError):
@@ -130,7 +147,7 @@ class Attempt:
 
     id: str
     business_id: str
-    connection_id: str
+    connection_id: str  # of a change the old one
     provider: str
     intent: Intent
     channel: Channel
@@ -146,6 +163,11 @@ class Attempt:
     state_used_at: datetime | None = None
     offered: tuple[OfferedOrganisation, ...] = ()
     revision: int = 0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the timeline tells of it: what for, and from where."""
+        return {"intent": self.intent.value, "channel": self.channel.value}
 
     def is_over(self, *, now: datetime) -> bool:
         """Ended, or past its time whether or not anybody noticed yet."""
@@ -178,6 +200,16 @@ class Attempt:
         if self.is_over(now=now):
             raise ComebackRefused(self.id, Problem.TIMED_OUT)
         return replace(self, state_used_at=now)
+
+    def expects(self, connection: Connection) -> Organisation | None:
+        """The organisation that the login must bring; None where another one is as good or better."""
+        return connection.organisation if self.intent is Intent.RECONNECT else None
+
+    def switch(self, connection: Connection, organisation: Organisation) -> "Attempt":
+        """A reconnect that came back with another organisation becomes a change to that one."""
+        expected = self.expects(connection)
+        is_other = expected is not None and expected.id != organisation.id
+        return replace(self, intent=Intent.CHANGE) if is_other else self
 
     def offer(self, organisations: tuple[OfferedOrganisation, ...], *, expected: Organisation | None) -> "Attempt":
         """The login came back with these, the expected one first. Through a link nothing but the expected is shown."""

@@ -79,6 +79,22 @@ class NotReconnectable(DomainError):
         super().__init__(f"connection {connection_id} is {lifecycle}: there is nothing to reconnect")
 
 
+class NotChangeable(DomainError):
+    """Only a connection that was established and has not ended can give way to another."""
+
+    def __init__(self, connection_id: str, lifecycle: Lifecycle) -> None:
+        self.connection_id, self.lifecycle = connection_id, lifecycle
+        super().__init__(f"connection {connection_id} is {lifecycle}: there is nothing to change")
+
+
+class OrganisationUnchanged(DomainError):
+    """A change leads to another software or organisation, not to the same one."""
+
+    def __init__(self, connection_id: str, organisation: Organisation) -> None:
+        self.connection_id, self.organisation = connection_id, organisation
+        super().__init__(f"connection {connection_id} leads to {organisation.name} already: reconnect it instead")
+
+
 class NotExpirable(DomainError):
     """Only an active connection can expire."""
 
@@ -146,6 +162,7 @@ class Connection:
     ended_at: datetime | None = None  # when it stopped working
     expiry_reason: ExpiryReason | None = None
     replaces_connection_id: str | None = None
+    replaced_by_connection_id: str | None = None
     settings: Settings = Settings()
     settings_version: int = 1
     revision: int = 0
@@ -154,6 +171,11 @@ class Connection:
         """The year of an active connection's consent is over, whether or not anybody noticed yet."""
         ends = self.consent_expires_at
         return self.lifecycle is Lifecycle.ACTIVE and ends is not None and ends <= now
+
+    @property
+    def has_ended(self) -> bool:
+        """The customer left, or changed to another: no login can bring it back."""
+        return self.lifecycle in {Lifecycle.DISCONNECTED, Lifecycle.REPLACED}
 
     def was(self, *, now: datetime) -> str:
         """What a reconnect finds: `active`, `expiring` (inside the first warning), or the lifecycle."""
@@ -197,9 +219,37 @@ class Connection:
 
     def disconnect(self, *, now: datetime) -> "Connection":
         """The customer leaves. Raises NotDisconnectable when it has already ended."""
-        if self.lifecycle in {Lifecycle.DISCONNECTED, Lifecycle.REPLACED}:
+        if self.has_ended:
             raise NotDisconnectable(self.id, self.lifecycle)
         return replace(self, lifecycle=Lifecycle.DISCONNECTED, ended_at=now)
+
+    def successor(
+        self, connection_id: str, provider: str, *, supports_supplier_warning: bool, now: datetime
+    ) -> "Connection":
+        """The connection that may take this one's place, not yet consented to.
+
+        It begins with this one's settings, without a warning that its provider cannot give.
+        """
+        warns = self.settings.warn_new_supplier and supports_supplier_warning
+        return Connection(
+            connection_id,
+            self.business_id,
+            provider,
+            created_at=now,
+            replaces_connection_id=self.id,
+            settings=replace(self.settings, warn_new_supplier=warns),
+        )
+
+    def give_way(self, successor: "Connection", organisation: Organisation, *, now: datetime) -> "Connection":
+        """The successor leads to this organisation and takes this one's place.
+
+        Raises NotChangeable when the connection has ended and OrganisationUnchanged when it leads there itself.
+        """
+        if self.lifecycle not in RECONNECTABLE or self.organisation is None:
+            raise NotChangeable(self.id, self.lifecycle)
+        if (self.provider, self.organisation.id) == (successor.provider, organisation.id):
+            raise OrganisationUnchanged(self.id, organisation)
+        return replace(self, lifecycle=Lifecycle.REPLACED, ended_at=now, replaced_by_connection_id=successor.id)
 
     def change_settings(
         self, wanted: Settings, *, expected_version: int, supports_supplier_warning: bool

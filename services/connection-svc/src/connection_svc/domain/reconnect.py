@@ -19,6 +19,7 @@ class CaseOutcome(StrEnum):
     """How a case closed."""
 
     RECONNECTED = "reconnected"
+    CHANGED = "changed"
     DISCONNECTED = "disconnected"
 
 
@@ -26,6 +27,7 @@ class CaseOutcome(StrEnum):
 class ReconnectCase:
     """One repair. A connection has at most one open case, however many failures are reported."""
 
+    CHANGED = "changed"
     id: str
     business_id: str
     connection_id: str
@@ -111,3 +113,8 @@ class ReconnectLink:
 def masked(name: str) -> str:
     """An organisation's name as a stranger may see it: the first letter of each word."""
     return " ".join(word[0] + "•" * (len(word) - 1) for word in name.split())
+
+
+def masked_id(business_id: str) -> str:
+    """A business's id as another business may see it: enough to recognise one's own."""
+    return f"…{business_id[-4:]}"

@@ -22,8 +22,8 @@ from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
 from connection_svc.main import SERVICE, VERSION, database_of, http_client, vault_of
 from connection_svc.settings import Settings
-from connection_svc.work.token_keeper import TokenKeeper
 from connection_svc.work.lease_permits import CallBudgets
+from connection_svc.work.token_keeper import TokenKeeper
 
 ROUTERS: Final = (connections, connection_settings, attempts, disconnect, access_tokens, reconnect_links, oauth)
 

@@ -25,6 +25,16 @@ SELECT * FROM attempts WHERE status IN ('started', 'returned') AND expires_at <=
  ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 
+RUNNING = """
+SELECT * FROM attempts
+ WHERE connection_id = $1 AND business_id = $2 AND status IN ('started', 'returned') AND expires_at > $3
+ ORDER BY id
+"""
+
+RUNNING_FOR_UPDATE = RUNNING + " FOR UPDATE"
+
+BEGINNING = "SELECT pg_advisory_xact_lock(hashtextextended('attempts of ' || $1, 0))"
+
 INSERT = """
 INSERT INTO attempts (id, business_id, connection_id, provider, intent, channel, return_to, started_by, binding_hash,
                       created_at, expires_at, status, offered, revision)
@@ -34,7 +44,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', 1)
 SAVE = """
 UPDATE attempts
    SET status = $4, problem = $5, state_hash = $6, browser_hash = $7, state_used_at = $8, offered = $9,
-       revision = revision + 1
+       intent = $10, revision = revision + 1
  WHERE id = $1 AND business_id = $2 AND revision = $3
 """
 
@@ -86,6 +96,20 @@ async def lock_overdue(tx: Tx, *, now: datetime, limit: int) -> list[Attempt]:
     return [_attempt(row) for row in await tx.fetch(OVERDUE, now, limit)]
 
 
+async def running(tx: Tx, business_id: str, connection_id: str, *, now: datetime) -> list[Attempt]:
+    """The journeys to this connection that are under way."""
+    return [_attempt(row) for row in await tx.fetch(RUNNING, connection_id, business_id, now)]
+
+
+async def lock_running(tx: Tx, business_id: str, connection_id: str, *, now: datetime) -> list[Attempt]:
+    """Like `running`, their rows locked; until the transaction ends nobody else who asks here begins another.
+
+    The connection's row cannot stand in for that lock: those who come back hold an attempt's before they take it.
+    """
+    await tx.execute(BEGINNING, connection_id)
+    return [_attempt(row) for row in await tx.fetch(RUNNING_FOR_UPDATE, connection_id, business_id, now)]
+
+
 async def add(tx: Tx, attempt: Attempt) -> None:
     """Keep a new attempt."""
     await tx.execute(
@@ -118,6 +142,7 @@ async def save(tx: Tx, attempt: Attempt) -> None:
         attempt.browser_hash,
         attempt.state_used_at,
         json.dumps([asdict(organisation) for organisation in attempt.offered]),
+        attempt.intent,
     )
     if done != "UPDATE 1":
         raise ChangedMeanwhile(attempt.id, attempt.revision)

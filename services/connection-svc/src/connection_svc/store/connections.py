@@ -1,5 +1,6 @@
 """Connections with their settings."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
@@ -33,9 +34,9 @@ EVERY = _SELECT + " WHERE c.generation > 0 AND c.id > $1 ORDER BY c.id LIMIT $2 
 # Another worker's batch is passed over, so that several replicas share the work and none says a thing twice.
 WATCHED = _SELECT + " WHERE c.watch_at <= $1 ORDER BY c.watch_at LIMIT $2 FOR UPDATE OF c SKIP LOCKED"
 
-TAKEN = """
-SELECT organisation_id FROM connections
- WHERE provider = $1 AND organisation_id = ANY($2) AND id <> $3 AND lifecycle IN ('active', 'expired', 'revoked')
+OWNERS = """
+SELECT organisation_id, id, business_id FROM connections
+ WHERE provider = $1 AND organisation_id = ANY($2) AND lifecycle IN ('active', 'expired', 'revoked')
 """
 
 INSERT = """
@@ -54,7 +55,7 @@ SAVE = """
 UPDATE connections
    SET lifecycle = $4, generation = $5, organisation_id = $6, organisation_name = $7, scopes = $8, connected_at = $9,
        consent_expires_at = $10, warned_stage = $11, watch_at = $12, ended_at = $13, expiry_reason = $14,
-       revision = revision + 1
+       replaced_by_connection_id = $15, revision = revision + 1
  WHERE id = $1 AND business_id = $2 AND revision = $3
 """
 
@@ -111,14 +112,22 @@ async def lock_watched(tx: Tx, *, now: datetime, limit: int) -> list[Connection]
     return [_connection(row) for row in await tx.fetch(WATCHED, now, limit)]
 
 
-async def taken(tx: Tx, connection: Connection, organisation_ids: list[str]) -> frozenset[str]:
-    """Those of the organisations that another connection, of whatever business, leads to."""
-    rows = await tx.fetch(TAKEN, connection.provider, organisation_ids, connection.id)
-    return frozenset(row["organisation_id"] for row in rows)
+@dataclass(frozen=True)
+class Owner:
+    """The living connection that leads to an organisation, and the business it is of."""
+
+    connection_id: str
+    business_id: str
 
 
-async def add(tx: Tx, connection: Connection, *, by: str) -> None:
-    """Keep a new connection, pending and with the settings it begins with."""
+async def owners(tx: Tx, provider: str, organisation_ids: list[str]) -> dict[str, Owner]:
+    """Those of the organisations that a connection, of whatever business, leads to."""
+    rows = await tx.fetch(OWNERS, provider, organisation_ids)
+    return {row["organisation_id"]: Owner(row["id"], row["business_id"]) for row in rows}
+
+
+async def add(tx: Tx, connection: Connection, *, by: str) -> Connection:
+    """Keep a new connection, pending and with the settings it begins with; as it is in the database then."""
     await tx.execute(
         INSERT,
         connection.id,
@@ -143,6 +152,7 @@ async def add(tx: Tx, connection: Connection, *, by: str) -> None:
         by,
         connection.created_at,
     )
+    return replace(connection, revision=1)
 
 
 async def save(tx: Tx, connection: Connection) -> None:
@@ -165,6 +175,7 @@ async def save(tx: Tx, connection: Connection) -> None:
             watch_at(connection),
             connection.ended_at,
             connection.expiry_reason,
+            connection.replaced_by_connection_id,
         )
     except asyncpg.UniqueViolationError:
         assert organisation is not None
@@ -225,6 +236,7 @@ def _connection(row: asyncpg.Record) -> Connection:
         ended_at=row["ended_at"],
         expiry_reason=ExpiryReason(row["expiry_reason"]) if row["expiry_reason"] else None,
         replaces_connection_id=row["replaces_connection_id"],
+        replaced_by_connection_id=row["replaced_by_connection_id"],
         settings=Settings(
             warn_new_supplier=row["warn_new_supplier"],
             always_ask_organisation=row["always_ask_organisation"],

@@ -5,7 +5,7 @@ from chassis.clock import Clock
 from chassis.database import Database
 from connection_svc import metrics, outgoing
 from connection_svc.domain.attempt import AttemptStatus, Problem
-from connection_svc.store import attempts, connections
+from connection_svc.store import attempts, connections, history
 
 BATCH = 50
 
@@ -21,5 +21,7 @@ async def end_attempts(database: Database, clock: Clock) -> bool:
             await attempts.save(tx, ended)
             await attempts.forget_tokens(tx, ended)
             await outbox.add(tx, outgoing.authorisation_failed(connection, ended, Problem.TIMED_OUT, at=now))
+            by, details = outgoing.starter(ended), ended.facts | {"problem": Problem.TIMED_OUT.value}
+            await history.add(tx, connection, history.Entry(now, "login_failed", by.type, by.id, details))
             metrics.attempts.labels(ended.provider, Problem.TIMED_OUT).inc()
     return len(overdue) == BATCH
