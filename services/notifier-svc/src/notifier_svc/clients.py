@@ -6,6 +6,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from chassis.service_tokens import ServiceSigner
+from notifier_svc.domain.notices import Notice, Stage
 from notifier_svc.domain.wording import Link, Person
 
 TIMEOUT_SECONDS = 10.0
@@ -55,12 +56,14 @@ class ConnectionService:
     def __init__(self, url: str, http: httpx2.AsyncClient, signer: ServiceSigner) -> None:
         self._url, self._http, self._signer = url.rstrip("/"), http, signer
 
-    async def reconnect_link(self, reconnect_id: str, business_id: str) -> Link | None:
-        """A new link; None when there is no such case any more. Raises Unavailable."""
-        token = self._signer.token("connection-svc", "notifier-svc", business_id, "service")
+    async def reconnect_link(self, notice: Notice) -> Link | None:
+        """A new link for this notice; None when there is nothing to reconnect any more. Raises Unavailable."""
+        token = self._signer.token("connection-svc", "notifier-svc", notice.business_id, "service")
+        path, wanted = _wanted_link(notice)
         try:
             answer = await self._http.post(
-                f"{self._url}/internal/reconnect-cases/{reconnect_id}/links",
+                f"{self._url}{path}",
+                json=wanted,
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=TIMEOUT_SECONDS,
             )
@@ -70,3 +73,11 @@ class ConnectionService:
         except (httpx2.HTTPError, ValidationError) as problem:
             raise Unavailable("connection-svc", type(problem).__name__) from problem
         return Link(url=body.url, expires_at=body.expires_at)
+
+
+def _wanted_link(notice: Notice) -> tuple[str, dict[str, object] | None]:
+    """Where a link is made, and what for: the repair after an expiry, or what somebody asked for."""
+    if notice.stage is not Stage.ASKED:
+        return f"/internal/reconnect-cases/{notice.reconnect_id}/links", None
+    wanted: dict[str, object] = {"ttl_seconds": notice.link_lifetime_seconds, "asked_by": notice.asked_by}
+    return f"/internal/connections/{notice.connection_id}/reconnect-links", wanted

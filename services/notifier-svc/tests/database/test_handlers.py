@@ -1,5 +1,6 @@
 """Each handler gets each event twice, as Kafka may deliver it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from relink_contracts.events import (
     ConnectionReconnected,
     ConnectionState,
     Membership,
+    ReconnectAsked,
     ReconnectRequested,
 )
 from relink_contracts.testing import received, received_tombstone
@@ -96,10 +98,62 @@ async def test_the_same_expiry_said_by_another_event_tells_nobody_again(tx: Tx) 
     assert len(await notices(tx)) == 2
 
 
-async def test_reminders_send_nothing_yet(tx: Tx) -> None:
-    await hear(tx, ANNA, CONNECTED, received(ReconnectRequested, 4, stage="reminder_3_days"))
+@pytest.mark.parametrize(
+    ("said", "stage"),
+    [
+        ("reminder_3_days", "reminder_3"),
+        ("reminder_7_days", "reminder_7"),
+        ("reminder_after_snooze", "reminder_after_snooze"),
+    ],
+)
+async def test_a_reminder_is_one_mail_to_each_who_can_repair_it(tx: Tx, said: str, stage: str) -> None:
+    await hear(tx, ANNA, BEN, CONNECTED, EXPIRED, received(ReconnectRequested, 4, stage=said))
+
+    assert await notices(tx) == [(stage, "usr_anna", "mail", "due")]
+
+
+async def test_a_stage_that_nobody_here_knows_tells_nobody(tx: Tx) -> None:
+    unknown = received(ReconnectRequested, 4)
+    assert unknown.data is not None
+    later = replace(unknown, data=unknown.data.model_copy(update={"stage": "reminder_30_days"}))
+
+    await hear(tx, ANNA, CONNECTED, EXPIRED, later)
 
     assert await notices(tx) == []
+
+
+async def test_whoever_is_asked_gets_a_notice_and_a_mail_and_nobody_else(tx: Tx) -> None:
+    asked = received(ReconnectAsked, 4, lifecycle="expired", recipient_user_ids=("usr_anna",), asked_by="usr_ben")
+
+    await hear(tx, ANNA, BEN, CONNECTED, EXPIRED, asked)
+
+    assert await notices(tx) == [("asked", "usr_anna", "in_app", "sent"), ("asked", "usr_anna", "mail", "due")]
+    row = await tx.fetchrow("SELECT asked_by, link_lifetime_seconds FROM notices WHERE channel = 'mail'")
+    assert row is not None
+    assert tuple(row) == ("usr_ben", 604_800)
+
+
+async def test_asked_again_after_the_mail_went_out_is_told_again_in_place_of_the_first(tx: Tx) -> None:
+    first = received(ReconnectAsked, 4, recipient_user_ids=("usr_anna",))
+    await hear(tx, ANNA, CONNECTED, first)
+    await tx.execute("UPDATE notices SET state = 'sent', read_at = now()")
+    before = {row["notice_id"] for row in await tx.fetch("SELECT notice_id FROM notices")}
+
+    await hear(tx, received(ReconnectAsked, 5, recipient_user_ids=("usr_anna",)))
+
+    assert await notices(tx) == [("asked", "usr_anna", "in_app", "sent"), ("asked", "usr_anna", "mail", "due")]
+    rows = await tx.fetch("SELECT notice_id, read_at FROM notices")
+    assert before.isdisjoint(row["notice_id"] for row in rows)
+    assert {row["read_at"] for row in rows} == {None}
+
+
+async def test_asked_again_before_the_mail_went_out_is_one_mail(tx: Tx) -> None:
+    await hear(tx, ANNA, CONNECTED, received(ReconnectAsked, 4, recipient_user_ids=("usr_anna",)))
+    due = await tx.fetchval("SELECT notice_id FROM notices WHERE channel = 'mail'")
+
+    await hear(tx, received(ReconnectAsked, 5, recipient_user_ids=("usr_anna",)))
+
+    assert await tx.fetchval("SELECT notice_id FROM notices WHERE channel = 'mail'") == due
 
 
 async def test_the_next_expiry_of_the_connection_is_told_again(tx: Tx) -> None:

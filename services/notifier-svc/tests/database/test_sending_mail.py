@@ -20,7 +20,7 @@ from chassis.database import Database
 from chassis.service_tokens import Gate, ServiceSigner
 from chassis.testing import FrozenClock
 from notifier_svc.clients import ConnectionService, IdentitySystem
-from notifier_svc.domain.notices import FIRST_PAUSE, MOST_ATTEMPTS
+from notifier_svc.domain.notices import FIRST_PAUSE, MOST_ATTEMPTS, Stage
 from notifier_svc.mail import Mailer
 from notifier_svc.store import connections, notices
 from notifier_svc.work.send_mail import MailRoom
@@ -150,6 +150,25 @@ async def test_connection_svc_is_asked_as_a_service_for_this_business(room: Mail
     gate = Gate("connection-svc", {"notifier-svc": KEY.as_dict(private=False)})
     caller = await gate.caller(asked.headers["authorization"])
     assert (caller.service, caller.business_id, caller.role) == ("notifier-svc", "biz_demo", "service")
+
+
+async def test_a_mail_to_somebody_who_was_asked_brings_a_link_of_the_lifetime_that_was_wanted(
+    room: MailRoom, database: Database, others: Others, mail_box: MailBox
+) -> None:
+    asked = a_notice(notice_id="ntc_2", stage=Stage.ASKED, asked_by="usr_ben", link_lifetime_seconds=3600)
+    async with database.transaction() as tx:
+        await tx.execute("DELETE FROM notices")
+        await notices.add(tx, asked)
+
+    await room.send_next()
+
+    assert [mail["Subject"] for mail in mail_box.mails] == ["Anna asks you to reconnect Xero"]
+    assert [request.url.path for request in others.asked] == [
+        "/identity/v1/users/usr_anna",
+        "/identity/v1/users/usr_ben",
+        "/internal/connections/con_1/reconnect-links",
+    ]
+    assert json.loads(others.asked[-1].content) == {"ttl_seconds": 3600, "asked_by": "usr_ben"}
 
 
 @pytest.mark.parametrize(

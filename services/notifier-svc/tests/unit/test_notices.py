@@ -4,7 +4,7 @@ from itertools import count
 import pytest
 from build_notifier_svc import NOON, a_cause, a_connection, a_notice
 
-from notifier_svc.domain.notices import MOST_ATTEMPTS, Channel, Member, Stage, State, tell, tried
+from notifier_svc.domain.notices import MOST_ATTEMPTS, Channel, Connection, Member, Stage, State, tell, tried
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,22 @@ def test_a_mail_that_could_not_be_sent_for_a_day_has_failed() -> None:
     assert notice.state is State.FAILED
     assert notice.attempts == MOST_ATTEMPTS
     assert timedelta(hours=20) < waited < timedelta(hours=30)
+
+
+@pytest.mark.parametrize(
+    ("connection", "is_true"),
+    [
+        (a_connection(), True),
+        (a_connection(lifecycle="active"), True),
+        (a_connection(lifecycle="active", generation=2), False),
+        (a_connection(lifecycle="disconnected"), False),
+    ],
+    ids=["broken", "still working", "reconnected", "given up"],
+)
+def test_who_was_asked_to_reconnect_is_told_until_somebody_has(connection: Connection, *, is_true: bool) -> None:
+    assert a_notice(stage=Stage.ASKED).is_still_true(connection) is is_true
+
+
+@pytest.mark.parametrize("stage", [Stage.REMINDER_3, Stage.REMINDER_7, Stage.REMINDER_AFTER_SNOOZE])
+def test_nobody_is_reminded_of_what_works_again(stage: Stage) -> None:
+    assert not a_notice(stage=stage).is_still_true(a_connection(lifecycle="active", generation=2))

@@ -23,13 +23,24 @@ class Stage(StrEnum):
     """What a notice tells. The warnings before an expiry will be stages, too."""
 
     EXPIRED = "expired"
+    REMINDER_3 = "reminder_3"
+    REMINDER_7 = "reminder_7"
+    REMINDER_AFTER_SNOOZE = "reminder_after_snooze"
+    ASKED = "asked"
     REPAIRED = "repaired"
 
 
 CHANNELS: Final = {
     Stage.EXPIRED: (Channel.IN_APP, Channel.MAIL),
+    Stage.REMINDER_3: (Channel.MAIL,),
+    Stage.REMINDER_7: (Channel.MAIL,),
+    Stage.REMINDER_AFTER_SNOOZE: (Channel.MAIL,),
+    Stage.ASKED: (Channel.IN_APP, Channel.MAIL),
     Stage.REPAIRED: (Channel.IN_APP,),
 }
+
+REPEATED: Final = frozenset({Stage.REMINDER_AFTER_SNOOZE, Stage.ASKED})
+"""May be told again while the same consent is over: the new notice then takes the place of the last."""
 
 
 class State(StrEnum):
@@ -69,10 +80,18 @@ class Connection:
         """Whether the consent number `generation` ended and nothing has replaced it."""
         return self.lifecycle in NEEDS_A_PERSON and self.generation == generation
 
+    def could_do_with_a_login(self, generation: int) -> bool:
+        """Whether the consent number `generation` is the last, ended or not, and a new one is possible."""
+        return self.lifecycle in NEEDS_A_PERSON | {"active"} and self.generation == generation
+
 
 @dataclass(frozen=True)
 class Cause:
-    """The event that a notice tells about. `reason` and `reconnect_id` are there for an expiry."""
+    """The event that a notice tells about.
+
+    `reason` and `reconnect_id` are there for an expiry and its reminders, `asked_by` and `link_lifetime_seconds` where
+    somebody asked.
+    """
 
     stage: Stage
     connection: Connection
@@ -82,6 +101,8 @@ class Cause:
     event_id: str
     reason: str | None = None
     reconnect_id: str | None = None
+    asked_by: str | None = None
+    link_lifetime_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,12 +124,20 @@ class Notice:
     next_attempt_at: datetime
     correlation_id: str
     causation_id: str
+    asked_by: str | None = None
+    link_lifetime_seconds: int | None = None
 
     def is_still_true(self, connection: Connection | None) -> bool:
         """Whether it is worth telling: an expiry is not once the connection was repaired, replaced or given up."""
         if connection is None:
             return False
-        return self.stage is not Stage.EXPIRED or connection.is_broken_since(self.generation)
+        match self.stage:
+            case Stage.REPAIRED:
+                return True
+            case Stage.ASKED:
+                return connection.could_do_with_a_login(self.generation)
+            case _:
+                return connection.is_broken_since(self.generation)
 
 
 def tell(cause: Cause, recipients: Iterable[str], *, now: datetime, new_id: Callable[[], str]) -> list[Notice]:
@@ -132,6 +161,8 @@ def tell(cause: Cause, recipients: Iterable[str], *, now: datetime, new_id: Call
             next_attempt_at=now,
             correlation_id=cause.correlation_id,
             causation_id=cause.event_id,
+            asked_by=cause.asked_by,
+            link_lifetime_seconds=cause.link_lifetime_seconds,
         )
         for recipient in recipients
         for channel in CHANNELS[cause.stage]

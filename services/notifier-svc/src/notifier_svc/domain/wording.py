@@ -60,38 +60,69 @@ def telling(notice: Notice, connection: Connection) -> Telling:
                 f"{provider} stopped sharing data with us on {_day(notice.happened_at, 'UTC')}.",
                 f"Someone may have removed access in {provider}. Reconnect to continue.",
             )
-        case Stage.EXPIRED:
+        case Stage.ASKED:
+            return Telling(
+                f"You are asked to reconnect {provider}.",
+                "You will log in there, allow access, and come straight back. It takes about a minute.",
+            )
+        case Stage.REPAIRED:
+            return Telling(f"{provider} is connected again.", "Items that waited are published now, in their order.")
+        case _:
             return Telling(
                 f"Your {provider} connection has expired.",
                 "New items will wait to publish. Reconnect and we will send them for you.",
             )
-        case Stage.REPAIRED:
-            return Telling(f"{provider} is connected again.", "Items that waited are published now, in their order.")
 
 
-def letter_about_expiry(notice: Notice, connection: Connection, person: Person, link: Link) -> Letter:
-    """The mail that asks an administrator to reconnect. Days are those of the person's time zone."""
+def letter(notice: Notice, connection: Connection, person: Person, link: Link, *, asker: Person | None) -> Letter:
+    """The mail that asks somebody to reconnect. Days are those of the person's time zone."""
     provider = display_name(connection)
     organisation = connection.organisation_name or provider
-    day = _day(notice.happened_at, person.time_zone)
-    if notice.reason in _TAKEN_AWAY:
-        subject = f"{provider} stopped sharing data with us"
-        happened = f"{provider} stopped sharing data with us on {day}. Someone may have removed access in {provider}."
-    else:
-        subject = f"{provider} has disconnected"
-        happened = f"Your {provider} connection to {organisation} has expired on {day}."
-    means = "New items wait to publish. Reconnect and we will send them for you. It takes about a minute."
+    words = _words(notice, connection, person, asker)
     steps = f"You will log in to {provider}, allow access, and come straight back to us."
     safe = "Your settings and automation rules stay exactly as they are."
     until = (
         f"The link is for this connection only and works until {_day(link.expires_at, person.time_zone)}. "
-        "You get this mail because you look after the business's connections."
+        f"You get this mail because {words.because}."
     )
     action = f"Reconnect to {organisation}"
-    text = f"Hello {person.name},\n\n{happened}\n\n{means}\n\n{action}:\n{link.url}\n\n{steps} {safe}\n\n{until}\n"
-    return Letter(
-        subject, text, _page(subject, person.name, (happened, means), (action, link.url), (steps, safe, until))
-    )
+    before = f"{words.happened}\n\n{words.means}"
+    text = f"Hello {person.name},\n\n{before}\n\n{action}:\n{link.url}\n\n{steps} {safe}\n\n{until}\n"
+    page = _page(words.subject, person.name, (words.happened, words.means), (action, link.url), (steps, safe, until))
+    return Letter(words.subject, text, page)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What differs between the mails."""
+
+    subject: str
+    happened: str
+    means: str = "New items wait to publish. Reconnect and we will send them for you. It takes about a minute."
+    because: str = "you look after the business's connections"
+
+
+def _words(notice: Notice, connection: Connection, person: Person, asker: Person | None) -> _Words:
+    provider = display_name(connection)
+    organisation = connection.organisation_name or provider
+    day = _day(notice.happened_at, person.time_zone)
+    match notice.stage:
+        case Stage.ASKED:
+            name = asker.name if asker else "Somebody"
+            subject, happened = f"{name} asks you to reconnect {provider}", f"{name} asks you to log in to {provider}."
+            if connection.is_broken_since(notice.generation):
+                return _Words(subject, happened, because=f"{name} asked you")
+            keeps = f"The connection to {organisation} works. A new login keeps it so for another year."
+            return _Words(subject, happened, keeps, because=f"{name} asked you")
+        case Stage.EXPIRED if notice.reason in _TAKEN_AWAY:
+            subject = f"{provider} stopped sharing data with us"
+            return _Words(subject, f"{subject} on {day}. Someone may have removed access in {provider}.")
+        case Stage.EXPIRED:
+            happened = f"Your {provider} connection to {organisation} has expired on {day}."
+            return _Words(f"{provider} has disconnected", happened)
+        case _:
+            happened = f"Your {provider} connection to {organisation} still does not work, and items wait."
+            return _Words(f"Reminder: {provider} is still disconnected", happened)
 
 
 def display_name(connection: Connection) -> str:

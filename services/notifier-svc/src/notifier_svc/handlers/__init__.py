@@ -4,6 +4,7 @@ from chassis.consume import Handler, knows, knows_together, reacts
 from notifier_svc.handlers.on_connection import on_connection
 from notifier_svc.handlers.on_connection_reconnected import on_connection_reconnected
 from notifier_svc.handlers.on_memberships import on_memberships
+from notifier_svc.handlers.on_reconnect_asked import on_reconnect_asked
 from notifier_svc.handlers.on_reconnect_requested import on_reconnect_requested
 from relink_contracts.events import (
     ConnectionChanged,
@@ -14,6 +15,7 @@ from relink_contracts.events import (
     ConnectionReconnected,
     ConnectionState,
     Membership,
+    ReconnectAsked,
     ReconnectRequested,
 )
 
@@ -27,6 +29,8 @@ HANDLERS: tuple[Handler, ...] = (
     knows(ConnectionChanged, on_connection),
     knows(ConnectionDisconnected, on_connection),
     knows(ReconnectRequested, on_connection),
+    knows(ReconnectAsked, on_connection),
     reacts(ReconnectRequested, on_reconnect_requested),
+    reacts(ReconnectAsked, on_reconnect_asked),
     reacts(ConnectionReconnected, on_connection_reconnected),
 )

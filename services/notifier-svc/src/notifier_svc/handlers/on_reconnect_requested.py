@@ -1,4 +1,6 @@
-"""Tells everybody who can repair a connection that it expired."""
+"""Tells everybody who can repair a connection that it expired, and reminds them."""
+
+from typing import Final
 
 from chassis.consume import NotYetKnown
 from chassis.database import Tx
@@ -7,6 +9,14 @@ from notifier_svc.handlers.telling import tell_once
 from notifier_svc.store import connections, members
 from relink_contracts.envelope import Received
 from relink_contracts.events import ReconnectRequested
+
+STAGES: Final = {
+    "opened": Stage.EXPIRED,
+    "reminder_3_days": Stage.REMINDER_3,
+    "reminder_7_days": Stage.REMINDER_7,
+    "reminder_after_snooze": Stage.REMINDER_AFTER_SNOOZE,
+}
+"""Others may be said one day, and are passed over."""
 
 
 async def on_reconnect_requested(event: Received[ReconnectRequested], tx: Tx) -> None:
@@ -18,10 +28,11 @@ async def on_reconnect_requested(event: Received[ReconnectRequested], tx: Tx) ->
         raise NotYetKnown(f"connection {data.connection_id}")
     if not await members.knows_business(tx, data.business_id):
         raise NotYetKnown(f"business {data.business_id}")
-    if data.stage != "opened" or not connection.is_broken_since(data.generation):
+    stage = STAGES.get(data.stage)
+    if stage is None or not connection.is_broken_since(data.generation):
         return
     cause = Cause(
-        stage=Stage.EXPIRED,
+        stage=stage,
         connection=connection,
         generation=data.generation,
         happened_at=event.time,

@@ -5,12 +5,24 @@ from datetime import datetime
 import asyncpg
 
 from chassis.database import Tx
-from notifier_svc.domain.notices import Channel, Notice, Stage, State
+from notifier_svc.domain.notices import REPEATED, Channel, Notice, Stage, State
 
 _ADD = """INSERT INTO notices (notice_id, business_id, connection_id, generation, stage, recipient, channel, state,
-        reason, reconnect_id, happened_at, created_at, next_attempt_at, correlation_id, causation_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-    ON CONFLICT (business_id, connection_id, generation, stage, recipient, channel) DO NOTHING"""
+        reason, reconnect_id, happened_at, created_at, next_attempt_at, correlation_id, causation_id, asked_by,
+        link_lifetime_seconds)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    ON CONFLICT (business_id, connection_id, generation, stage, recipient, channel) """
+_ONCE = _ADD + "DO NOTHING"
+# A mail that still waits to be sent will do for both.
+_AGAIN = (
+    _ADD
+    + """DO UPDATE SET notice_id = excluded.notice_id, state = excluded.state, reconnect_id = excluded.reconnect_id,
+        reason = excluded.reason, happened_at = excluded.happened_at, created_at = excluded.created_at, read_at = NULL,
+        attempts = 0, next_attempt_at = excluded.next_attempt_at, correlation_id = excluded.correlation_id,
+        causation_id = excluded.causation_id, asked_by = excluded.asked_by,
+        link_lifetime_seconds = excluded.link_lifetime_seconds
+    WHERE notices.state <> 'due'"""
+)
 _SAVE = "UPDATE notices SET state = $2, attempts = $3, next_attempt_at = $4 WHERE notice_id = $1"
 _DUE = """SELECT notice_id FROM notices WHERE state = 'due' AND next_attempt_at <= $1
     ORDER BY next_attempt_at LIMIT $2"""
@@ -25,9 +37,12 @@ _READ = """UPDATE notices SET read_at = coalesce(read_at, $4)
 
 
 async def add(tx: Tx, notice: Notice) -> bool:
-    """False when that person was told of it over that channel before: then nothing is added."""
+    """False when that person was told of it over that channel before: then nothing is added.
+
+    One of a stage in REPEATED takes the place of the one before it, with an id of its own.
+    """
     added = await tx.execute(
-        _ADD,
+        _AGAIN if notice.stage in REPEATED else _ONCE,
         notice.notice_id,
         notice.business_id,
         notice.connection_id,
@@ -43,6 +58,8 @@ async def add(tx: Tx, notice: Notice) -> bool:
         notice.next_attempt_at,
         notice.correlation_id,
         notice.causation_id,
+        notice.asked_by,
+        notice.link_lifetime_seconds,
     )
     return added == "INSERT 0 1"
 
@@ -57,10 +74,10 @@ async def due(tx: Tx, *, now: datetime, limit: int) -> list[str]:
     return [row["notice_id"] for row in await tx.fetch(_DUE, now, limit)]
 
 
-async def get(tx: Tx, notice_id: str) -> Notice:
+async def get(tx: Tx, notice_id: str) -> Notice | None:
+    """None for one whose place another has taken."""
     row = await tx.fetchrow(_GET, notice_id)
-    assert row is not None, "notices are never deleted"
-    return _notice(row)
+    return None if row is None else _notice(row)
 
 
 async def told(tx: Tx, business_id: str, connection_id: str, generation: int, stage: Stage) -> list[str]:

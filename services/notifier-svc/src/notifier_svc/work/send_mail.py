@@ -14,7 +14,7 @@ from chassis.run import Loop
 from notifier_svc import outgoing
 from notifier_svc.clients import ConnectionService, IdentitySystem, Unavailable
 from notifier_svc.domain.notices import Connection, Notice, State, failed, sent, tried, withdrawn
-from notifier_svc.domain.wording import letter_about_expiry
+from notifier_svc.domain.wording import letter
 from notifier_svc.mail import Mailer, MailRefused, MailUnavailable
 from notifier_svc.store import connections, notices
 
@@ -62,8 +62,8 @@ class MailRoom:
     async def _under(self, lease: Lease, notice_id: str) -> None:
         async with self.database.transaction() as tx:
             notice = await notices.get(tx, notice_id)
-            connection = await connections.get(tx, notice.connection_id, notice.business_id)
-        if notice.state is State.DUE:  # else another replica had finished it before the lease was ours
+            connection = await connections.get(tx, notice.connection_id, notice.business_id) if notice else None
+        if notice is not None and notice.state is State.DUE:  # else another replica was faster
             try:
                 await self._record(lease, await self._try(notice, connection))
             except LeaseLost:
@@ -74,15 +74,15 @@ class MailRoom:
         """No transaction is open here."""
         if connection is None or not notice.is_still_true(connection):
             return Outcome(withdrawn(notice))
-        assert notice.reconnect_id is not None
         try:
             person = await self.people.person(notice.recipient)
             if person is None:
                 return Outcome(failed(notice), "recipient_unknown")
-            link = await self.connection_svc.reconnect_link(notice.reconnect_id, notice.business_id)
+            asker = await self.people.person(notice.asked_by) if notice.asked_by else None
+            link = await self.connection_svc.reconnect_link(notice)
             if link is None:
                 return Outcome(withdrawn(notice))
-            await self.mailer.send(notice, letter_about_expiry(notice, connection, person, link), person)
+            await self.mailer.send(notice, letter(notice, connection, person, link, asker=asker), person)
         except (Unavailable, MailUnavailable) as problem:
             _log.warning("mail.put_off", notice_id=notice.notice_id, attempts=notice.attempts + 1, error=str(problem))
             return Outcome(tried(notice, now=self.clock.now()), "unavailable_too_long")
