@@ -31,6 +31,7 @@ NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 BUSINESS, ANNA, BEN, CARLA = "biz_demo", "usr_anna", "usr_ben", "usr_carla"
 NAMES = {ANNA: "Anna Berg", BEN: "Ben Okafor", CARLA: "Carla Reyes"}
 XERO = "con_0192f0c1xero"
+SUCCESSOR = "con_0192f0c1next"
 PUBLIC_URL = "http://localhost:8000"
 
 
@@ -157,6 +158,8 @@ class FakeConnectionService(FakeService):
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=lambda: {"why": "The connection works.", "next": None})
     takes_access_back: bool = True
+    refuses_choice: str | None = None
+    asked_at: datetime = NOW
     start_url: str = "http://localhost:8001/oauth/start/att_1"
 
     def app(self) -> Starlette:
@@ -171,7 +174,14 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/connections/{{id}}/settings", self._settings),
                 self.route(f"{api}/connections/{{id}}/disconnect", self._disconnect, "POST"),
                 self.route(f"{api}/connections/{{id}}/settings", self._change_settings, "PUT"),
+                self.route(f"{api}/connections/{{id}}/ask-admin", self._ask, "POST"),
+                self.route(
+                    f"{api}/connections/{{id}}/snooze", lambda _: {"until": self.calls[-1].body["until"]}, "POST"
+                ),
+                self.route(f"{api}/connections/{{id}}/reconnect-links", self._make_link, "POST"),
+                self.route(f"{api}/connection-attempts", self._running),
                 self.route(f"{api}/connection-attempts", self._start, "POST"),
+                self.route(f"{api}/connection-attempts/{{id}}/cancel", self._cancel, "POST"),
                 self.route(f"{api}/connection-attempts/{{id}}", lambda r: self.attempts[r.path_params["id"]]),
                 self.route(f"{api}/connection-attempts/{{id}}/organisation", self._choose, "POST"),
                 self.route("/internal/reconnect-links/{token}", self._link),
@@ -214,19 +224,48 @@ class FakeConnectionService(FakeService):
         found |= {"lifecycle": "disconnected", "ended_at": NOW.isoformat()}
         return found | {"revoked_at_provider": self.takes_access_back}
 
-    def _start(self, _request: Request) -> Any:
+    def _running(self, _request: Request) -> Any:
+        return {"items": [each for each in self.attempts.values() if each["state"] in {"started", "returned"}]}
+
+    def _start(self, request: Request) -> Any:
+        call = self.calls[-1]
+        others = [each for each in self._running(request)["items"] if each["started_by"] != call.by.user_id]
+        if others and not call.body["take_over"]:
+            return problem(409, "attempt_running")
         expires_at = (NOW + timedelta(minutes=30)).isoformat()
         started = {"attempt_id": "att_1", "connection_id": XERO, "start_url": self.start_url, "expires_at": expires_at}
         return JSONResponse(started, 201)
 
     def _choose(self, request: Request) -> Any:
-        attempt = self.attempts[request.path_params["id"]]
-        chosen = self.calls[-1].body["organisation_id"]
+        if self.refuses_choice is not None:
+            return problem(409, self.refuses_choice)
+        attempt, choice = self.attempts[request.path_params["id"]], self.calls[-1].body
         expected = [each["id"] for each in attempt["organisations"] if each["expected"]]
-        if attempt["intent"] == "reconnect" and chosen not in expected:
+        is_other = choice["organisation_id"] not in expected
+        if attempt["intent"] == "reconnect" and is_other and not choice["switch"]:
             return problem(409, "organisation_mismatch")
         attempt["state"] = "activated"
+        if attempt["intent"] == "change" or (attempt["intent"] == "reconnect" and is_other):
+            attempt["new_connection_id"] = SUCCESSOR
+            return connection(connection_id=SUCCESSOR, replaces_connection_id=attempt["connection_id"])
         return self.connections[attempt["connection_id"]]
+
+    def _cancel(self, request: Request) -> Any:
+        attempt = self.attempts[request.path_params["id"]]
+        if attempt["state"] not in {"started", "returned"}:
+            return problem(409, "attempt_over")
+        attempt["state"] = "cancelled"
+        return attempt
+
+    def _ask(self, _request: Request) -> Any:
+        return {"asked_at": self.asked_at.isoformat(), "recipient_user_ids": [ANNA]}
+
+    def _make_link(self, _request: Request) -> Any:
+        body = self.calls[-1].body
+        if body["send_to_user_id"] is not None:
+            return JSONResponse({"sent_to_user_id": body["send_to_user_id"]}, 201)
+        expires_at = NOW + timedelta(seconds=body["ttl_seconds"])
+        return JSONResponse({"url": "https://relink.test/r/secret", "expires_at": expires_at.isoformat()}, 201)
 
     def _link(self, request: Request) -> Any:
         return self.links.get(request.path_params["token"]) or problem(404, "not_found")
@@ -269,6 +308,9 @@ def attempt(*organisations: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "organisations": list(organisations),
         "ask": True,
         "problem": None,
+        "new_connection_id": None,
+        "started_by": ANNA,
+        "started_at": (NOW - timedelta(minutes=2)).isoformat(),
         "expires_at": (NOW + timedelta(minutes=30)).isoformat(),
     } | changes
 
@@ -281,6 +323,8 @@ def organisation(name: str = "Demo Trading Ltd", **changes: Any) -> dict[str, An
         "currency": "GBP",
         "expected": name == "Demo Trading Ltd",
         "taken": False,
+        "taken_by": None,
+        "owner_masked": None,
     }
     return known | changes
 
@@ -530,11 +574,14 @@ class Seen:
     async def follow(self, label: str) -> "Seen":
         return await self.browser.open(self.href(label))
 
-    def form(self, label: str) -> Tag:
-        """The form whose button has exactly this label."""
+    def button(self, label: str) -> Tag:
+        """The button in a form with exactly this label."""
         buttons = [each for each in self.soup.select("form button") if " ".join(each.get_text(" ").split()) == label]
         assert buttons, f"no button {label!r} among {self.labels('button')}"
-        form = buttons[0].find_parent("form")
+        return buttons[0]
+
+    def form(self, label: str) -> Tag:
+        form = self.button(label).find_parent("form")
         assert form is not None
         return form
 
@@ -546,12 +593,13 @@ class Seen:
                 fields.setdefault(each["name"], []).append(each.get("value", "on"))
         for each in form.select("select[name]"):
             fields[each["name"]] = (each.select_one("option[selected]") or each.select_one("option"))["value"]
-        button = next(each for each in form.select("button") if " ".join(each.get_text(" ").split()) == label)
+        button = self.button(label)
         return fields | ({button["name"]: button["value"]} if button.get("name") else {})
 
     async def press(self, label: str, *, htmx: bool = False, **changes: str) -> "Seen":
         """Send the form, as a browser does."""
-        address = str(self.form(label).get("action") or self.answer.request.url.path)
+        button = self.button(label)
+        address = str(button.get("formaction") or self.form(label).get("action") or self.answer.request.url.path)
         headers = {"HX-Request": "true"} if htmx else {}
         return await self.browser.send(address, self.fields(label) | changes, headers=headers)
 

@@ -31,6 +31,8 @@ class Connection(Answer):
     ended_at: datetime | None = None
     scopes: tuple[str, ...] = ()
     generation: int = 0
+    replaces_connection_id: str | None = None
+    replaced_by_connection_id: str | None = None
     settings: ConnectionSettings = ConnectionSettings()
 
 
@@ -75,18 +77,40 @@ class OfferedOrganisation(Answer):
     currency: str | None = None
     expected: bool = False
     taken: bool = False
+    taken_by: str | None = None
+    owner_masked: str | None = None
 
 
 class Attempt(Answer):
-    """One journey to the provider's login: `state` says how far it got, `problem` why it did not arrive."""
+    """One journey to the provider's login: `state` says how far it got, `problem` why it did not arrive.
+
+    `connection_id` is what is connected, reconnected or changed, `new_connection_id` what took its place.
+    """
 
     attempt_id: str
     state: str
     provider: str
     intent: str
     connection_id: str
+    new_connection_id: str | None = None
     organisations: tuple[OfferedOrganisation, ...] = ()
     problem: str | None = None
+    started_by: str
+    started_at: datetime
+    expires_at: datetime
+
+
+class Asked(Answer):
+    """Who was asked to reconnect, and when: perhaps a while ago, then they were not told again."""
+
+    asked_at: datetime
+    recipient_user_ids: tuple[str, ...]
+
+
+class NewLink(Answer):
+    """A reconnect link to hand over."""
+
+    url: str
     expires_at: datetime
 
 
@@ -117,6 +141,7 @@ class SyncStatus(Answer):
     """How fresh a connection's lists are."""
 
     completed_at: datetime | None = None
+    next_due_at: datetime | None = None
     open_sync_id: str | None = None
     latest_run: SyncRun | None = None
 

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import httpx2
@@ -21,6 +22,20 @@ class Speaker:
     user_id: str
     business_id: str
     role: str
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A way to a provider's login and back. A connect without a connection begins a new one.
+
+    `return_to` is the page to come back to; `take_over` ends the journey that somebody else has begun there.
+    """
+
+    provider: str
+    intent: str
+    connection_id: str | None
+    return_to: str
+    take_over: bool = False
 
 
 class Signer(Protocol):
@@ -115,7 +130,7 @@ class Connections:
 
     async def history(self, speaker: Speaker, connection_id: str, *, cursor: str | None = None) -> answers.TimelinePage:
         """What happened to it, the latest first."""
-        params: dict[str, str | list[str]] = {"limit": "50"} | ({"cursor": cursor} if cursor is not None else {})
+        params = {"limit": "50"} | ({"cursor": cursor} if cursor is not None else {})
         return answers.TimelinePage.model_validate(
             await self._service.get(speaker, f"/api/v1/connections/{connection_id}/history", params)
         )
@@ -150,46 +165,53 @@ class Connections:
         """How each provider calls itself."""
         return {name: provider.display_name for name, provider in (await self.providers(speaker)).items()}
 
-    async def begin_connecting(  # noqa: PLR0913 - what a journey to the login needs to be known of
-        self, speaker: Speaker, provider: str, *, pending_id: str | None, return_to: str, binding: str, key: str
-    ) -> answers.StartedAttempt:
-        """`pending_id`: a connection of this provider that somebody began and did not finish."""
-        body = {
-            "provider": provider,
-            "intent": "connect",
-            "connection_id": pending_id,
-            "channel": "web",
-            "return_to": return_to,
-            "browser_binding": _fingerprint(binding),
-        }
-        return await self._begin(speaker, body, key)
-
-    async def begin_reconnecting(
-        self, speaker: Speaker, connection: answers.Connection, *, return_to: str, binding: str, key: str
-    ) -> answers.StartedAttempt:
-        body = {
-            "provider": connection.provider,
-            "intent": "reconnect",
-            "connection_id": connection.connection_id,
-            "channel": "web",
-            "return_to": return_to,
-            "browser_binding": _fingerprint(binding),
-        }
-        return await self._begin(speaker, body, key)
-
-    async def _begin(self, speaker: Speaker, body: Mapping[str, object], key: str) -> answers.StartedAttempt:
+    async def begin(self, speaker: Speaker, journey: Journey, *, binding: str, key: str) -> answers.StartedAttempt:
+        """Raises RequestRefused with `attempt_running` while somebody else is on the way to the same connection."""
+        body = {**asdict(journey), "channel": "web", "browser_binding": _fingerprint(binding)}
         return answers.StartedAttempt.model_validate(
             await self._service.post(speaker, "/api/v1/connection-attempts", body, key=key)
         )
+
+    async def running_attempts(self, speaker: Speaker, connection_id: str) -> list[answers.Attempt]:
+        """The journeys to this connection that are under way: one, or none."""
+        page = await self._service.get(speaker, "/api/v1/connection-attempts", {"connection_id": connection_id})
+        return TypeAdapter(list[answers.Attempt]).validate_python(page["items"])
 
     async def attempt(self, speaker: Speaker, attempt_id: str) -> answers.Attempt:
         return answers.Attempt.model_validate(
             await self._service.get(speaker, f"/api/v1/connection-attempts/{attempt_id}")
         )
 
-    async def choose_organisation(self, speaker: Speaker, attempt_id: str, organisation_id: str, *, key: str) -> None:
-        body = {"organisation_id": organisation_id}
-        await self._service.post(speaker, f"/api/v1/connection-attempts/{attempt_id}/organisation", body, key=key)
+    async def choose_organisation(
+        self, speaker: Speaker, attempt_id: str, organisation_id: str, *, switch: bool, key: str
+    ) -> answers.Connection:
+        """The connection that works now. `switch`: a reconnect may become a change to another organisation."""
+        path, body = f"/api/v1/connection-attempts/{attempt_id}/organisation", {"organisation_id": organisation_id}
+        return answers.Connection.model_validate(
+            await self._service.post(speaker, path, {**body, "switch": switch}, key=key)
+        )
+
+    async def cancel(self, speaker: Speaker, attempt_id: str, *, key: str) -> None:
+        await self._service.post(speaker, f"/api/v1/connection-attempts/{attempt_id}/cancel", {}, key=key)
+
+    async def ask_administrators(self, speaker: Speaker, connection_id: str, *, key: str) -> answers.Asked:
+        """Ask those who may reconnect; they are told once a day at most."""
+        path = f"/api/v1/connections/{connection_id}/ask-admin"
+        return answers.Asked.model_validate(await self._service.post(speaker, path, {}, key=key))
+
+    async def snooze(self, speaker: Speaker, connection_id: str, *, until: datetime, key: str) -> None:
+        """No reminder before `until`."""
+        body = {"until": until.isoformat()}
+        await self._service.post(speaker, f"/api/v1/connections/{connection_id}/snooze", body, key=key)
+
+    async def make_link(
+        self, speaker: Speaker, connection_id: str, *, lifetime: timedelta, send_to: str | None, key: str
+    ) -> answers.NewLink | None:
+        """A reconnect link to hand over; None when it was sent to a person of the business."""
+        path = f"/api/v1/connections/{connection_id}/reconnect-links"
+        body = {"ttl_seconds": round(lifetime.total_seconds()), "send_to_user_id": send_to}
+        made = await self._service.post(speaker, path, body, key=key)
+        return answers.NewLink.model_validate(made) if send_to is None else None
 
     async def disconnect(self, speaker: Speaker, connection_id: str, *, keep_lists: bool, key: str) -> bool:
         """Leave the provider; whether it has taken our access back."""

@@ -29,10 +29,19 @@ MESSAGES: Mapping[str, str] = {
     "mismatch.body": "This connection belongs to **{expected}**. You logged in to **{actual}**. "
     "Using another organisation would leave your rules pointing at lists that do not exist there.",
     "mismatch.back": "Log in to {expected}",
+    "mismatch.switch": "Switch to {actual} and merge lists",
+    "mismatch.switch.chosen": "Switch to this organisation and merge lists",
+    "mismatch.choose": "Or choose one of the organisations that this login brought. Your rules are kept, "
+    "and pause until you match them to its lists.",
     "org.none": "This {provider} login has no organisation you can connect. You may need a role that can manage "
     "connected apps, such as Adviser or Standard in Xero or Company admin in QuickBooks.",
-    "org.taken": "{organisation} is already connected to another account here. "
+    "org.taken": "{organisation} is already connected to another account here ({owner}). "
     "Ask them to disconnect it first, or choose another organisation.",
+    "org.taken_here": "{organisation} is already connected here, by another connection of your business.",
+    "org.unchanged": "{organisation} is the organisation that you have now. Choose another one, "
+    "or cancel and reconnect.",
+    "org.until": "Choose before {time}. After that the login is cancelled to keep your account safe.",
+    "org.filter.none": "None of the {n} organisations has “{words}” in its name.",
     "done.title": "Connected to {organisation}",
     "done.body": "Next reconnection due {date}. We will remind you before then.",
     "done.resume": "Publishing {done} of {total} waiting items…",
@@ -40,14 +49,39 @@ MESSAGES: Mapping[str, str] = {
     "other {All # waiting items are published.}}",
     "done.resume.partial": "{ok} published, {bad} need your attention.",
     "done.lists.failed": "Connected. Lists could not be updated yet, we will retry by ourselves.",
+    "done.lists.failed.until": "Connected. Lists could not be updated yet, we will retry at {time}.",
     "auth.denied": "Access was not granted. Nothing has changed. You can try again when you are ready.",
     "auth.timeout": "The login took too long and was cancelled to keep your account safe. Nothing has changed.",
+    "auth.cancelled": "This login was cancelled. Nothing has changed.",
+    "auth.no_code": "{provider} sent you back without an answer. Nothing has changed. Try again.",
     "auth.state": "This page was opened from an old or copied link. Start again from Connections.",
+    "auth.state_used": "This answer of {provider} was used already, so it was not used again. "
+    "Look at Connections: it may have worked the first time.",
     "auth.browser": "This login was started in another browser, so we did not use it. Nothing has changed. "
     "Go back to the browser where you started, or start again from Connections.",
+    "auth.issuer": "The answer did not come from {provider}, so we did not use it. Nothing has changed. "
+    "If it happens again, tell support.",
     "auth.provider_down": "{provider} could not complete the login just now. Your connection is unchanged. "
     "Try again in a few minutes.",
-    "auth.scope": "{provider} did not grant everything we need. Without it we cannot publish your items.",
+    "auth.scope": "{provider} did not grant everything we need. Without it we cannot publish your items. "
+    "Nothing has changed. Log in again and leave every permission ticked.",
+    "auth.mismatch": "You logged in to another organisation than the one this link is for. Nothing has changed. "
+    "Ask for a new link and choose the right organisation.",
+    "auth.ended": "The connection was disconnected or replaced while you were at the login. "
+    "What you allowed was not kept.",
+    "auth.taken_over": "Another administrator began this login again, so yours was ended. Nothing of yours was kept.",
+    "running.title": "{name} is reconnecting {provider}",
+    "running.body": "{name} began this {ago}. Join to see how far it is and to choose the organisation, "
+    "or take over: then the login of {name} ends, and nothing of it is kept.",
+    "running.waiting": "{name} left for {provider} {ago} and is not back yet.",
+    "running.waiting.own": "You left for {provider} {ago}. Did you finish there? Then check again, or start again.",
+    "repair.asked": "We have asked {names} to reconnect {provider}.",
+    "repair.asked.before": "{names} knew already: they were asked {ago}.",
+    "repair.snoozed": "We remind you again in 3 days.",
+    "repair.link.sent": "{name} gets a mail with the link.",
+    "repair.link.made": "Hand this link over. It reconnects {organisation} and does nothing else, once, until {time}. "
+    "It is shown only here.",
+    "repair.link.about": "Whoever opens it can log in to {provider} for this connection, and sees nothing else here.",
     "publish.connection_expired": "Waiting: the {provider} connection has expired",
     "publish.connection_revoked": "Waiting: {provider} stopped sharing data with us",
     "publish.connection_checking": "Waiting: we are checking the {provider} connection",
@@ -79,6 +113,15 @@ MESSAGES: Mapping[str, str] = {
     "link.expired": "This link is no longer valid. Ask for a new link.",
     "link.repaired": "All good, nothing to do. {provider} is connected again.",
     "link.unknown": "This link does not exist. Check that the whole address was copied.",
+    "change.old": "{provider} keeps working for {organisation} until the new connection is confirmed. "
+    "You can stop at any step, and everything is as it was.",
+    "change.lists": "The new lists arrive within minutes. The old ones are kept, to merge them.",
+    "change.rules": "{n, plural, =0 {You have no automation rules to match} one {Your rule is kept. It pauses until "
+    "you match it to the new lists} other {Your # rules are kept. They pause until you match them to the new lists}}.",
+    "change.history": "The history stays, and so does everything that is in {provider} already.",
+    "change.until": "From then on your items go there. Until then {provider} stays connected.",
+    "change.merge": "{n, plural, =0 {No rule has to be matched.} one {# rule pauses until it is matched to the new "
+    "lists.} other {# rules pause until they are matched to the new lists.}}",
     "disconnect.waiting": "Nothing is published to {provider} any more. {n, plural, =0 {New items will wait} "
     "one {# item is waiting and stays} other {# items are waiting and stay}} here until you connect again.",
     "disconnect.rules": "{n, plural, one {Your automation rule is} other {Your # automation rules are}} kept, "

@@ -12,6 +12,7 @@ from axe_playwright_python.async_playwright import Axe
 from build_web_svc import (
     ANNA,
     BEN,
+    CARLA,
     NOW,
     XERO,
     World,
@@ -79,6 +80,29 @@ def denied(world: World) -> None:
     world.connection_service.attempts = {"att_1": attempt(state="failed", problem="denied")}
 
 
+def several_others(world: World) -> None:
+    broken(world)
+    others = [organisation("Other Org Ltd"), organisation("Third Org Ltd")]
+    world.connection_service.attempts = {"att_1": attempt(*others)}
+
+
+def many(world: World) -> None:
+    broken(world)
+    clients = [organisation(f"Client {n} Ltd", taken=n == 2, taken_by="this_business") for n in range(1, 10)]
+    world.connection_service.attempts = {"att_1": attempt(organisation(), *clients)}
+
+
+def somebody_else(world: World) -> None:
+    broken(world)
+    world.connection_service.attempts = {"att_1": attempt(state="started", started_by=CARLA)}
+
+
+def changing(world: World) -> None:
+    resuming(world)
+    world.connection_service.connections[XERO] |= {"replaces_connection_id": "con_old"}
+    world.connection_service.attempts = {"att_1": attempt(organisation("Other Org Ltd"), intent="change")}
+
+
 PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("inbox-review", broken, ANNA, f"{BASE}/inbox"),
     ("inbox-ready", broken, ANNA, f"{BASE}/inbox?tab=ready"),
@@ -102,6 +126,15 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("before-you-go", broken, ANNA, f"{CONNECTION}/reconnect"),
     ("organisation", broken, ANNA, CHOICE),
     ("organisation-mismatch", mismatched, ANNA, CHOICE),
+    ("organisation-others", several_others, ANNA, CHOICE),
+    ("organisation-many", many, ANNA, CHOICE),
+    ("organisation-of-a-change", changing, ANNA, CHOICE),
+    ("login-not-back", somebody_else, ANNA, CHOICE),
+    ("join-or-take-over", somebody_else, ANNA, f"{CONNECTION}/reconnect"),
+    ("send-link", broken, ANNA, f"{CONNECTION}/reconnect/link"),
+    ("change", resuming, ANNA, f"{CONNECTION}/change"),
+    ("change-to", resuming, ANNA, f"{CONNECTION}/change/quickbooks"),
+    ("change-done", changing, ANNA, f"{CONNECTION}/done"),
     ("login-denied", denied, ANNA, CHOICE),
     ("done", resuming, ANNA, f"{CONNECTION}/done"),
     ("link-valid", broken, ANNA, "/r/valid"),

@@ -67,11 +67,29 @@ async def test_the_keyboard_alone_leads_from_the_banner_to_the_providers_login(s
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     for _ in range(3):
         await page.keyboard.press("Tab")
-    await expect(page.get_by_role("link", name="Reconnect")).to_be_focused()
-    await page.keyboard.press("Enter")
-    await page.get_by_role("button", name="Continue to Xero").focus()
+    await expect(page.get_by_role("button", name="Reconnect")).to_be_focused()
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"{elsewhere}/signed-out")
+
+
+async def test_an_id_is_copied_at_a_press(served: Served) -> None:
+    visit = await served.visit()
+    await visit.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await visit.new_page()
+    await page.goto(CONNECTION)
+    await page.get_by_role("button", name="Copy the organisation id").click()
+    await expect(page.get_by_role("status").first).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == connection()["organisation_id"]
+
+
+async def test_the_keyboard_opens_manage_and_goes_through_it(served: Served) -> None:
+    page = await served.open(CONNECTION)
+    await page.locator(".menu > summary").focus()
+    await page.keyboard.press("Enter")
+    for name in ("Refresh integration data", "Change connection", "Disconnect"):
+        await page.keyboard.press("Tab")
+        thing = page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name))
+        await expect(thing).to_be_focused()
 
 
 async def test_the_theme_of_the_switch_wins_over_the_systems(served: Served) -> None:

@@ -197,6 +197,7 @@ async def test_connect_leaves_for_the_providers_login_and_says_where_to_come_bac
         "channel": "web",
         "return_to": "http://localhost:8000/b/biz_demo/settings/connections/new/organisation",
         "browser_binding": leaving.binding.fingerprint,
+        "take_over": False,
     }
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from build_web_svc import ANNA, BEN, NOW, XERO, World, connection, expired, item, signed_in
 
 INBOX = "/b/biz_demo/inbox"
@@ -134,7 +135,7 @@ async def test_an_item_offers_a_reconnect_only_where_that_would_help(world: Worl
     for reason, offered in (("connection_expired", True), ("category_missing", False)):
         world.publish_service.items = [item(1, status="failed", reason=reason)]
         page = await browser.open("/b/biz_demo/items/itm_0001")
-        assert ("Reconnect" in page.labels("#item a")) is offered
+        assert ("Reconnect" in page.labels("#item button")) is offered
 
 
 async def test_an_item_can_be_published_from_its_own_page(world: World) -> None:
@@ -152,7 +153,20 @@ async def test_the_banner_is_the_worst_of_all_connections(world: World) -> None:
         "Your Xero connection has expired. 12 items are waiting to publish. "
         "Reconnect and we will send them for you. 1 more connection needs attention. Reconnect"
     )
-    assert page.href("Reconnect") == f"/b/biz_demo/settings/connections/{XERO}/reconnect?from=inbox"
+
+
+@pytest.mark.parametrize("path", [INBOX, "/b/biz_demo/inbox?tab=waiting", "/b/biz_demo/items/itm_0001"])
+async def test_from_whatever_tells_of_the_expiry_one_press_leads_to_the_providers_login(
+    world: World, path: str
+) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    world.publish_service.items = [item(1, status="held", reason="connection_expired")]
+    world.publish_service.held = {"waiting": 1, "release": None}
+    page = await (await signed_in(world)).open(path)
+    leaving = await page.press("Reconnect")
+    assert leaving.answer.headers["refresh"] == f"0; url={world.connection_service.start_url}"
+    [call] = world.connection_service.calls
+    assert call.body["return_to"].endswith(f"/settings/connections/{XERO}/organisation?from=inbox")
 
 
 async def test_a_revoked_connection_is_told_apart_from_an_expired_one(world: World) -> None:
@@ -166,7 +180,7 @@ async def test_an_end_that_is_near_is_told_with_its_date(world: World) -> None:
     world.connection_service.connections = {XERO: connection(consent_expires_at=ends)}
     page = await (await signed_in(world)).open(INBOX)
     assert page.banner.startswith("Your Xero connection expires on 26 November 2026.")
-    assert "Reconnect now" in page.labels("#banner a")
+    assert "Reconnect now" in page.labels("#banner button")
 
 
 async def test_a_provider_in_trouble_asks_nothing_of_anybody(world: World) -> None:
@@ -180,9 +194,28 @@ async def test_a_member_is_told_to_ask_an_administrator(world: World) -> None:
     world.connection_service.connections = {XERO: expired()}
     page = await (await signed_in(world, BEN)).open(INBOX)
     assert page.banner.startswith("The Xero connection has expired. You need an administrator to reconnect it.")
-    assert page.href("Ask an admin to reconnect").startswith(
-        "mailto:anna@demo.example?subject=Please%20reconnect%20Xero"
-    )
+    asked = await page.press("Ask an admin to reconnect")
+    assert asked.heading == "Your administrators know"
+    assert "We have asked Anna Berg to reconnect Xero." in asked.text
+    [call] = world.connection_service.calls
+    assert (call.path, call.by.user_id) == (f"/api/v1/connections/{XERO}/ask-admin", BEN)
+
+
+async def test_administrators_who_were_asked_today_are_not_told_again(world: World) -> None:
+    world.connection_service.connections = {XERO: expired()}
+    world.connection_service.asked_at = NOW - timedelta(hours=2)
+    page = await (await signed_in(world, BEN)).open(INBOX)
+    asked = await page.press("Ask an admin to reconnect")
+    assert "Anna Berg knew already: they were asked 2 hours ago." in asked.text
+
+
+async def test_a_member_hears_of_an_end_that_is_near_on_its_last_day_and_can_write_to_an_administrator(
+    world: World,
+) -> None:
+    ends = (NOW + timedelta(hours=20)).isoformat()
+    world.connection_service.connections = {XERO: connection(consent_expires_at=ends)}
+    page = await (await signed_in(world, BEN)).open(INBOX)
+    assert page.href("Ask an admin to reconnect").startswith("mailto:anna@demo.example?subject=Please%20reconnect")
 
 
 async def test_no_page_fails_for_its_banner(world: World) -> None:

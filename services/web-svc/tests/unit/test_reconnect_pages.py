@@ -3,7 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from build_web_svc import ANNA, CARLA, NOW, XERO, World, attempt, connection, expired, organisation, release, signed_in
+from build_web_svc import (
+    ANNA,
+    CARLA,
+    NOW,
+    SUCCESSOR,
+    XERO,
+    World,
+    attempt,
+    connection,
+    expired,
+    organisation,
+    release,
+    signed_in,
+)
 
 BASE = f"/b/biz_demo/settings/connections/{XERO}"
 CHOICE = f"{BASE}/organisation?attempt=att_1"
@@ -83,7 +96,7 @@ async def test_next_confirms_the_organisation_and_leads_to_the_confirmation(worl
     came_back(world, organisation())
     sent = await (await (await signed_in(world)).open(CHOICE)).press("Next")
     assert (sent.status, sent.leads_to) == (303, f"{BASE}/done")
-    assert world.connection_service.calls[0].body == {"organisation_id": "org-demotradingltd"}
+    assert world.connection_service.calls[0].body == {"organisation_id": "org-demotradingltd", "switch": False}
 
 
 async def test_a_first_connect_learns_its_connection_from_the_attempt(world: World) -> None:
@@ -100,19 +113,127 @@ async def test_a_first_connect_among_several_is_the_persons_choice(world: World)
     assert page.soup.select("input[checked]") == []
 
 
-async def test_an_organisation_in_use_elsewhere_cannot_be_chosen(world: World) -> None:
-    came_back(world, organisation(), organisation("Other Org Ltd", taken=True))
+@pytest.mark.parametrize(
+    ("taken_by", "words"),
+    [
+        ("another_business", "Other Org Ltd is already connected to another account here (…8f3a)."),
+        ("this_business", "Other Org Ltd is already connected here, by another connection of your business."),
+        ("this_connection", "Other Org Ltd is the organisation that you have now."),
+    ],
+)
+async def test_an_organisation_in_use_elsewhere_cannot_be_chosen_and_says_why(
+    world: World, taken_by: str, words: str
+) -> None:
+    other = organisation("Other Org Ltd", taken=True, taken_by=taken_by, owner_masked="…8f3a")
+    came_back(world, organisation(), other)
     page = await (await signed_in(world)).open(CHOICE)
     assert [each["value"] for each in page.soup.select("input[disabled]")] == ["org-otherorgltd"]
-    assert "Other Org Ltd is already connected to another account here." in page.text
+    assert words in page.text
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("organisation_taken", "Other Org Ltd is already connected to another account here"),
+        ("organisation_connected_here", "Other Org Ltd is already connected here"),
+        ("organisation_unchanged", "Other Org Ltd is the organisation that you have now."),
+    ],
+)
+async def test_a_choice_that_somebody_else_made_meanwhile_is_told_on_the_same_page(
+    world: World, code: str, words: str
+) -> None:
+    came_back(world, organisation(expected=False), organisation("Other Org Ltd"), intent="connect")
+    world.connection_service.refuses_choice = code
+    page = await (await signed_in(world)).open(CHOICE)
+    refused = await page.press("Next", organisation_id="org-otherorgltd")
+    assert refused.status == 409
+    assert words in refused.soup.select_one("[role=alert]").text
+
+
+async def test_a_choice_after_the_time_was_over_leads_to_the_page_that_says_so(world: World) -> None:
+    came_back(world, organisation())
+    world.connection_service.refuses_choice = "attempt_over"
+    sent = await (await (await signed_in(world)).open(CHOICE)).press("Next")
+    assert (sent.status, sent.leads_to.removeprefix("http://localhost:8000")) == (303, CHOICE)
+
+
+async def test_many_organisations_can_be_searched(world: World) -> None:
+    came_back(world, organisation(), *(organisation(f"Client {n} Ltd") for n in range(1, 12)))
+    browser = await signed_in(world)
+    page = await browser.open(CHOICE)
+    assert page.soup.select_one("form[role=search] [name=attempt]")["value"] == "att_1"
+    found = await browser.open(f"{CHOICE}&q=client+1")
+    assert [each.strip() for each in found.labels(".choice strong")] == [
+        "Client 1 Ltd",
+        "Client 10 Ltd",
+        "Client 11 Ltd",
+    ]
+    nothing = await browser.open(f"{CHOICE}&q=zebra")
+    assert "None of the 12 organisations has “zebra” in its name." in nothing.text
+
+
+async def test_a_few_organisations_need_no_search(world: World) -> None:
+    came_back(world, organisation(), organisation("Other Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.soup.select("form[role=search]") == []
+
+
+async def test_cancel_gives_the_login_up_and_leads_back(world: World) -> None:
+    came_back(world, organisation())
+    sent = await (await (await signed_in(world)).open(CHOICE)).press("Cancel")
+    assert sent.leads_to == BASE
+    assert world.connection_service.attempts["att_1"]["state"] == "cancelled"
+
+
+async def test_cancelling_what_has_ended_already_leads_back_all_the_same(world: World) -> None:
+    came_back(world, organisation())
+    page = await (await signed_in(world)).open(CHOICE)
+    world.connection_service.attempts["att_1"]["state"] = "timed_out"
+    assert (await page.press("Cancel")).leads_to == BASE
 
 
 async def test_a_login_that_brought_another_organisation_activates_nothing(world: World) -> None:
     came_back(world, organisation("Other Org Ltd"))
     page = await (await signed_in(world)).open(CHOICE)
     assert "This connection belongs to Demo Trading Ltd . You logged in to Other Org Ltd ." in page.text
-    assert page.href("Log in to Demo Trading Ltd") == f"{BASE}/reconnect"
     assert "Next" not in page.labels("button")
+    assert world.connection_service.calls == []
+
+
+async def test_from_there_one_press_leads_to_the_login_again(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd"))
+    leaving = await (await (await signed_in(world)).open(CHOICE)).press("Log in to Demo Trading Ltd")
+    assert leaving.heading == "Opening Xero…"
+    assert world.connection_service.calls[0].body["intent"] == "reconnect"
+
+
+async def test_or_to_the_other_organisation_for_good(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    sent = await page.press("Switch to Other Org Ltd and merge lists")
+    assert world.connection_service.calls[0].body == {"organisation_id": "org-otherorgltd", "switch": True}
+    assert sent.leads_to == f"/b/biz_demo/settings/connections/{SUCCESSOR}/done"
+
+
+async def test_or_back_with_nothing_changed(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd"))
+    assert (await (await (await signed_in(world)).open(CHOICE)).press("Cancel")).leads_to == BASE
+
+
+async def test_an_organisation_of_somebody_else_is_not_offered_to_switch_to(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd", taken=True, taken_by="another_business", owner_masked="…8f3a"))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert "Switch to Other Org Ltd and merge lists" not in page.labels("button")
+    assert "already connected to another account here" in page.text
+
+
+async def test_among_several_others_the_person_chooses_where_to_switch_to(world: World) -> None:
+    came_back(world, organisation("Other Org Ltd"), organisation("Third Org Ltd"))
+    page = await (await signed_in(world)).open(CHOICE)
+    assert "You logged in to Other Org Ltd, Third Org Ltd ." in page.text
+    sent = await page.press("Switch to this organisation and merge lists", organisation_id="org-thirdorgltd")
+    assert world.connection_service.calls[0].body == {"organisation_id": "org-thirdorgltd", "switch": True}
+    assert sent.status == 303
 
 
 async def test_choosing_another_organisation_than_the_connections_is_refused_in_words(world: World) -> None:
@@ -121,6 +242,7 @@ async def test_choosing_another_organisation_than_the_connections_is_refused_in_
     refused = await page.press("Next", organisation_id="org-otherorgltd")
     assert refused.status == 409
     assert "That is a different organisation" in refused.text
+    assert "Switch to Other Org Ltd and merge lists" in refused.labels("button")
     assert world.connection_service.attempts["att_1"]["state"] == "returned"
 
 
@@ -129,6 +251,48 @@ async def test_a_login_without_any_organisation_says_which_role_is_needed(world:
     page = await (await signed_in(world)).open(CHOICE)
     assert "This Xero login has no organisation you can connect." in page.text
     assert page.href("Try again") == f"{BASE}/reconnect"
+
+
+async def test_a_login_that_is_not_back_yet_can_be_looked_at_again_or_begun_anew(world: World) -> None:
+    came_back(world, state="started")
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.heading == "Not back from Xero yet"
+    assert "You left for Xero 2 minutes ago. Did you finish there?" in page.text
+    assert page.href("Check again") == CHOICE
+    assert page.href("Start again") == f"{BASE}/reconnect"
+
+
+async def test_while_somebody_else_is_on_the_way_one_joins_or_takes_over(world: World) -> None:
+    came_back(world, organisation(), started_by=CARLA)
+    page = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    assert page.heading == "Carla Reyes is reconnecting Xero"
+    assert "Carla Reyes began this 2 minutes ago." in page.text
+    assert page.href("Join") == CHOICE
+    leaving = await page.press("Take over")
+    assert leaving.heading == "Opening Xero…"
+    assert world.connection_service.calls[0].body["take_over"] is True
+
+
+async def test_who_joins_chooses_the_organisation_of_the_others_login(world: World) -> None:
+    came_back(world, organisation(), started_by=CARLA)
+    page = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    assert (await (await page.follow("Join")).press("Next")).leads_to == f"{BASE}/done"
+
+
+async def test_a_login_that_begins_at_the_same_moment_asks_too(world: World) -> None:
+    came_back(world)
+    world.connection_service.attempts = {}
+    before = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    world.connection_service.attempts = {"att_9": attempt(state="started", attempt_id="att_9", started_by=CARLA)}
+    asked = await before.press("Continue to Xero")
+    assert (asked.status, asked.heading) == (409, "Carla Reyes is reconnecting Xero")
+    assert (await asked.press("Take over")).heading == "Opening Xero…"
+
+
+async def test_ones_own_login_in_another_tab_is_in_nobodys_way(world: World) -> None:
+    came_back(world, state="started")
+    before = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    assert before.heading == "Reconnect to Demo Trading Ltd"
 
 
 async def test_the_page_opened_again_after_it_worked_leads_to_the_confirmation(world: World) -> None:
@@ -140,11 +304,20 @@ async def test_the_page_opened_again_after_it_worked_leads_to_the_confirmation(w
     ("state", "code", "words"),
     [
         ("failed", "denied", "Access was not granted. Nothing has changed."),
+        ("failed", "no_code", "Xero sent you back without an answer."),
+        ("failed", "state_unknown", "This page was opened from an old or copied link."),
+        ("failed", "state_used", "This answer of Xero was used already"),
+        ("failed", "foreign_browser", "This login was started in another browser"),
+        ("failed", "issuer_mismatch", "The answer did not come from Xero"),
         ("failed", "provider_error", "Xero could not complete the login just now. Your connection is unchanged."),
         ("failed", "scope_missing", "Xero did not grant everything we need."),
+        ("failed", "no_organisation", "This Xero login has no organisation you can connect."),
+        ("failed", "organisation_mismatch", "You logged in to another organisation than the one this link is for."),
+        ("failed", "connection_ended", "The connection was disconnected or replaced while you were at the login."),
+        ("cancelled", "taken_over", "Another administrator began this login again"),
+        ("cancelled", None, "This login was cancelled. Nothing has changed."),
         ("timed_out", "timed_out", "The login took too long and was cancelled"),
         ("timed_out", None, "The login took too long and was cancelled"),
-        ("started", None, "This page was opened from an old or copied link."),
         ("failed", "a_code_of_next_year", "Xero could not complete the login just now."),
     ],
 )
@@ -181,11 +354,13 @@ async def test_lists_read_after_the_login_are_told_as_updated(world: World) -> N
     assert "Lists updated" in page.labels(".checks li")
 
 
-async def test_lists_that_could_not_be_read_are_told_without_alarm(world: World) -> None:
+async def test_lists_that_could_not_be_read_are_told_without_alarm_and_can_be_tried_now(world: World) -> None:
     reconnected(world)
-    world.sync_service.status["latest_run"] = {"code": "provider_unavailable"}
+    world.sync_service.status |= {"latest_run": {"code": "provider_unavailable"}, "next_due_at": NOW.isoformat()}
     page = await (await signed_in(world)).open(f"{BASE}/done")
-    assert "Connected. Lists could not be updated yet, we will retry by ourselves." in page.labels(".checks li")
+    words = "Connected. Lists could not be updated yet, we will retry at 20 Nov 2026, 09:30 UTC."
+    assert f"{words} Try now" in page.labels(".checks li")
+    assert (await page.press("Try now")).leads_to == f"{BASE}/done"
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from enum import StrEnum
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from web_svc.api.pages import leave_for, show, shown_connection, shown_connections
+from web_svc.api.journeys import leave
+from web_svc.api.pages import show, shown_connection, shown_connections
 from web_svc.api.site import AManager, NothingHere, Posted, Reader, Site, TheSite, key_of
 from web_svc.api.timeline import Entry, FirstLogin, connection_timeline, first_login
-from web_svc.clients import RequestRefused
+from web_svc.clients import Journey, RequestRefused
 from web_svc.domain.standing import Standing
 from web_svc.wording import say
 
@@ -24,6 +25,7 @@ class Said(StrEnum):
     LISTS_FRESH = "lists.fresh"
     LEFT = "left.told"
     LEFT_UNTOLD = "left.untold"
+    SNOOZED = "repair.snoozed"
 
 
 @router.get("/settings")
@@ -67,16 +69,8 @@ async def connect(request: Request, site: TheSite, manager: AManager, form: Post
         for each in await site.connections.all(manager.speaker)
         if each.provider == provider and each.lifecycle == "pending"
     ]
-    started = await site.connections.begin_connecting(
-        manager.speaker,
-        provider,
-        pending_id=next(iter(begun), None),
-        return_to=f"{site.public_url}/b/{manager.business_id}/settings/connections/new/organisation",
-        binding=manager.visitor.login_binding,
-        key=key_of(form),
-    )
-    names = await site.connections.provider_names(manager.speaker)
-    return leave_for(request, started.start_url, binding=manager.visitor.login_binding, provider_name=names[provider])
+    return_to = f"{site.public_url}/b/{manager.business_id}/settings/connections/new/organisation"
+    return await leave(request, manager, Journey(provider, "connect", next(iter(begun), None), return_to), form)
 
 
 @router.get("/settings/connections/{connection_id}")
@@ -124,13 +118,14 @@ async def history(
 async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
     """Refresh integration data. Lists that were read a moment ago are fresh enough."""
     said = Said.LISTS_ASKED
+    here = f"/b/{manager.business_id}/settings/connections/{connection_id}"
     try:
         await site.syncs.refresh(manager.speaker, connection_id, key=key_of(form))
     except RequestRefused as refused:
         if refused.code != "cooling_down":
             raise
         said = Said.LISTS_FRESH
-    return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?said={said}", 303)
+    return RedirectResponse(f"{here}/done" if form.get("back") == "done" else f"{here}?said={said}", 303)
 
 
 @dataclass(frozen=True)

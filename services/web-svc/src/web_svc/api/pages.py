@@ -44,9 +44,12 @@ class ShownBanner:
 
 @dataclass(frozen=True)
 class Action:
+    """What can be pressed: a link, or with method `post` a form of one button."""
+
     label: str
     href: str
     kind: str = "go"
+    method: str = "get"
 
 
 @dataclass(frozen=True)
@@ -318,11 +321,14 @@ async def _banner_action(site: Site, reader: Reader, chosen: ShownConnection) ->
     standing = chosen.standing
     if standing is Standing.DEGRADED:
         return None
+    here = f"/b/{reader.business_id}/settings/connections/{chosen.id}"
     if reader.manages:
         label = "Reconnect now" if standing is Standing.EXPIRING else "Reconnect"
-        return Action(label, f"/b/{reader.business_id}/settings/connections/{chosen.id}/reconnect?from=inbox")
-    ask = await ask_administrators(site, reader, chosen.provider_name)
-    return Action(say("banner.ask_admin.action"), ask, kind="outline") if ask else None
+        return Action(label, f"{here}/reconnect", method="post")
+    if standing.needs_a_login:
+        return Action(say("banner.ask_admin.action"), f"{here}/ask-admin", kind="outline", method="post")
+    letter = await ask_administrators(site, reader, chosen.provider_name)
+    return Action(say("banner.ask_admin.action"), letter, kind="outline") if letter else None
 
 
 async def ask_administrators(site: Site, reader: Reader, provider_name: str) -> str | None:

@@ -50,6 +50,10 @@ class Memberships:
         known = self._known.get(f"{business_id}/{user_id}")
         return known if known is not None and known.role is not None else None
 
+    def members(self, business_id: str) -> list[str]:
+        """User ids of everybody in the business."""
+        return sorted(m.user_id for m in self._known.values() if m.business_id == business_id)
+
     def administrators(self, business_id: str) -> list[str]:
         """User ids of those who can be asked."""
         return sorted(m.user_id for m in self._known.values() if m.business_id == business_id and "admin" in m.roles)

@@ -19,7 +19,20 @@ from chassis.run import serve
 from chassis.service_tokens import ServiceSigner
 from chassis.tail import tail
 from relink_contracts import decode
-from web_svc.api import connections, disconnect, events, inbox, integration_settings, links, problems, reconnect, signin
+from web_svc.api import (
+    change,
+    comeback,
+    connections,
+    disconnect,
+    events,
+    inbox,
+    integration_settings,
+    links,
+    problems,
+    reconnect,
+    repairs,
+    signin,
+)
 from web_svc.api.browser import Browser
 from web_svc.api.site import Site
 from web_svc.clients import Connections, Identity, Items, Rules, Service, Syncs
@@ -32,6 +45,19 @@ from web_svc.oidc import IdentityProvider
 from web_svc.settings import Settings
 from web_svc.store.sessions import StoredSessions
 
+PAGES = (
+    signin,
+    inbox,
+    comeback,  # before `connections`, whose `new/{provider}` would take its `new/organisation`
+    reconnect,
+    repairs,
+    change,
+    disconnect,
+    integration_settings,
+    connections,
+    links,
+    events,
+)
 CALL_SECONDS = 10.0
 
 
@@ -41,10 +67,7 @@ def build_app(site: Site, health: Mapping[str, Callable[[], Awaitable[bool]]]) -
         "Relink",
         version=version("web-svc"),
         health=health,
-        routers=[
-            each.router
-            for each in (signin, inbox, reconnect, integration_settings, disconnect, connections, links, events)
-        ],
+        routers=[each.router for each in PAGES],
     )
     app.state.site = site
     app.mount("/static", StaticFiles(directory=Path(__file__).parents[1] / "static"))

@@ -1,0 +1,67 @@
+"""Leaving for a provider's login, and what to do when somebody else is on the way to the same connection."""
+
+from dataclasses import replace
+
+from fastapi import Request
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from web_svc import answers
+from web_svc.api.pages import leave_for, show
+from web_svc.api.site import Reader, key_of, site_of
+from web_svc.clients import Journey, RequestRefused
+from web_svc.domain.ago import ago
+from web_svc.wording import say
+
+INBOX = "inbox"
+
+
+async def leave(request: Request, manager: Reader, journey: Journey, form: FormData) -> Response:
+    """Begin the journey and send the browser off; or ask whether to join or take over somebody else's."""
+    connections, binding = site_of(request).connections, manager.visitor.login_binding
+    wanted = replace(journey, take_over="take_over" in form)
+    try:
+        started = await connections.begin(manager.speaker, wanted, binding=binding, key=key_of(form))
+    except RequestRefused as refused:
+        other = await running_of_another(request, manager, journey.connection_id)
+        if refused.code != "attempt_running" or other is None:
+            raise
+        return await join_or_take_over(request, manager, other, came_from=str(form.get("from", "")), status=409)
+    names = await connections.provider_names(manager.speaker)
+    return leave_for(request, started.start_url, binding=binding, provider_name=names[journey.provider])
+
+
+async def running_of_another(request: Request, manager: Reader, connection_id: str | None) -> answers.Attempt | None:
+    """The journey to this connection that somebody else has begun."""
+    if connection_id is None:
+        return None
+    running = await site_of(request).connections.running_attempts(manager.speaker, connection_id)
+    return next((each for each in running if each.started_by != manager.user_id), None)
+
+
+async def join_or_take_over(
+    request: Request, manager: Reader, other: answers.Attempt, *, came_from: str, status: int = 200
+) -> Response:
+    """Posting this page's address again with `take_over` begins anew."""
+    site = site_of(request)
+    [person] = await site.identity.people([other.started_by])
+    names = await site.connections.provider_names(manager.speaker)
+    since = ago(other.started_at, now=site.clock.now())
+    return await show(
+        request,
+        manager,
+        "attempt_running.html",
+        status=status,
+        provider=other.provider,
+        title=say("running.title", name=person.name, provider=names.get(other.provider, other.provider)),
+        message=say("running.body", name=person.name, ago=since),
+        join_href=f"{home(manager, other.connection_id)}/organisation?attempt={other.attempt_id}",
+        came_from=came_from,
+    )
+
+
+def home(manager: Reader, connection_id: str, came_from: str = "") -> str:
+    """Where the person came from."""
+    if came_from == INBOX:
+        return f"/b/{manager.business_id}/inbox"
+    return f"/b/{manager.business_id}/settings/connections/{connection_id}"
