@@ -24,6 +24,7 @@ from bench.runner import Case
 
 NAMES: Final = (
     "relay", "relay-peers", "consume", "keyed", "inbox", "batch", "end-to-end", "footprint", "growth",
+    "limiter", "access-token", "watcher",
 )  # fmt: skip
 ATTEMPTS: Final = 3
 

@@ -19,33 +19,27 @@ import sys
 import tempfile
 import time
 import uuid
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-import httpx2
 import psutil
 
 from bench.ground import Ground
 from bench.runner import ROUNDS, AtMost, Case
-from chassis.migrations import migrate
-from devstack.environments import PROCESSES, SERVICES, Environments, Places, package_of
+from bench.services import running, services_on
+from devstack.environments import PROCESSES, Environments
 from devstack.home import CHECKOUT
 from devstack.ports import free_port
-from devstack.postgres import ensure_database
 from devstack.processes import Program
-from devstack.secrets import Secrets
-from devstack.topics import create_topics
-from relink_contracts.topics import load
 
 BARE: Final = "the bare one"
 FEW: Final = ("connection-svc.api", "publish-svc.worker", "web-svc.api")
 HIDDEN: Final = ("rich", "greenlet")
-READY_SECONDS, IDLE_SECONDS = 60.0, 30.0
+IDLE_SECONDS = 30.0
 _MIB: Final = 2**20
 
 
@@ -86,33 +80,7 @@ class Installation:
 
     @classmethod
     async def on(cls, ground: Ground, folder: Path) -> "Installation":
-        """Make what they need: databases, topics, addresses and secrets."""
-        ports: dict[str, int] = {}
-        for name in (*PROCESSES, "simulator", "mail"):  # the last two are not there, nor needed by who idles
-            ports[name] = free_port(ports.values())
-        urls = {
-            name: f"http://127.0.0.1:{ports[name]}" for name in (*(f"{each}.api" for each in SERVICES), "simulator")
-        }
-        services = {service: urls[f"{service}.api"] for service in SERVICES}
-        places = Places(
-            listen_host="127.0.0.1",
-            ports=ports,
-            postgres=urlsplit(ground.superuser_url).netloc.rpartition("@")[2],
-            kafka=ground.kafka,
-            mail=f"127.0.0.1:{ports['mail']}",
-            services=services,
-            simulator=urls["simulator"],
-            public_web=services["web-svc"],
-            public_connection=services["connection-svc"],
-            public_simulator=urls["simulator"],
-        )
-        secrets = Secrets(folder / "secrets.json")
-        environments = Environments(places, secrets, clock_offset_file=None, state_file="")
-        for service in SERVICES:
-            package, password = package_of(service), secrets.text(f"{service} database password")
-            await ensure_database(ground.superuser_url, package, password)
-            await migrate(environments.database_url(service), package)
-        await asyncio.to_thread(create_topics, ground.kafka, load())
+        environments = await services_on(ground, folder)
         hidden = folder / "hidden"
         hidden.mkdir()
         for module in HIDDEN:
@@ -152,30 +120,11 @@ class Installation:
 
     @asynccontextmanager
     async def _started(self, program: Program, port: int) -> AsyncIterator[tuple[Process, float]]:
-        """The process, and after how many seconds it was ready; SIGTERM at the end of the block."""
+        """The process, and after how many seconds it was ready."""
         path = os.pathsep.join(filter(None, (str(self._hidden), os.environ.get("PYTHONPATH"))))
-        environment = {**program.environment, "PYTHONPATH": path}
         begun = time.perf_counter()
-        process = await asyncio.create_subprocess_exec(
-            *program.command, env=environment, cwd=program.directory, stdout=DEVNULL, stderr=DEVNULL
-        )
-        try:
-            async with asyncio.timeout(READY_SECONDS), httpx2.AsyncClient(trust_env=False) as http:
-                while not await _is_ready(http, port):
-                    assert process.returncode is None, f"{program.name} ended with {process.returncode}"
-                    await asyncio.sleep(0.005)
+        async with running(replace(program, environment={**program.environment, "PYTHONPATH": path}), port) as process:
             yield process, time.perf_counter() - begun
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await asyncio.wait_for(process.wait(), 30)
-
-
-async def _is_ready(http: httpx2.AsyncClient, port: int) -> bool:
-    try:
-        return (await http.get(f"http://127.0.0.1:{port}/health/ready")).status_code == httpx2.codes.OK
-    except httpx2.TransportError:
-        return False
 
 
 def _busy_seconds(process: Process) -> float:

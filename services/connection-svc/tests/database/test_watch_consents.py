@@ -42,6 +42,44 @@ async def test_two_replicas_say_each_stage_and_the_expiry_once(
     assert stages == [30, 14, 7, 1, *EXPIRY]
 
 
+async def test_a_connection_that_is_seen_late_gets_only_the_latest_stage(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    clock.advance(YEAR - 5 * DAY)
+
+    await watch_consents(database, clock)
+    await watch_consents(database, clock)
+
+    async with database.acquire() as tx:
+        assert [(event, data["stage"]) for event, data in await said(tx)] == [("connection.expiring", 7)]
+
+
+async def test_a_clock_that_steps_back_and_forth_repeats_nothing(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    for days_left in (30, 31, 30, 13, 29, 14, 13, 0, 1, 0):
+        clock.advance(NOON + YEAR - days_left * DAY - clock.now())
+        await watch_consents(database, clock)
+
+    assert await everything_said(database) == ["connection.expiring", "connection.expiring", *EXPIRY]
+
+
+async def test_what_one_day_brought_is_told_over_the_day(database: Database, clock: FrozenClock) -> None:
+    hours = [timedelta(hours=hour) for hour in range(24)]
+    async with database.transaction() as tx:
+        for hour in hours:
+            organisation = Organisation(f"org-{hour}", "One of many")
+            await stored(tx, a_connection(organisation=organisation, consent_expires_at=NOON + YEAR + hour))
+    clock.advance(YEAR - 30 * DAY)
+    told = []
+    for _ in hours:
+        await watch_consents(database, clock)
+        told.append((await everything_said(database)).count("connection.expiring"))
+        clock.advance(timedelta(hours=1))
+
+    assert told == list(range(1, 25))
+
+
 async def test_a_connection_that_was_slept_through_is_expired_and_not_warned_of(
     connection: Connection, database: Database, clock: FrozenClock
 ) -> None:
