@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from build_web_svc import ANNA, BEN, CARLA, NOW, XERO, World, connection, expired, problem, signed_in
+from build_web_svc import ANNA, BEN, CARLA, NOW, SUCCESSOR, XERO, World, connection, expired, problem, signed_in
 
 SETTINGS = "/b/biz_demo/settings"
 CONNECTIONS = f"{SETTINGS}/connections"
@@ -49,7 +49,14 @@ async def test_who_does_not_manage_connections_is_told_whom_to_ask(world: World,
 async def test_the_card_of_connections_carries_the_worst_pill(world: World) -> None:
     world.connection_service.connections = {"con_2": connection(connection_id="con_2"), XERO: expired()}
     page = await (await signed_in(world)).open(SETTINGS)
-    assert page.labels(".card-link .pill") == ["Expired"]
+    assert page.labels(".card-link .pill")[0] == "Expired"
+
+
+async def test_settings_without_a_page_yet_say_so_and_lead_nowhere(world: World) -> None:
+    page = await (await signed_in(world)).open(SETTINGS)
+    names = ["Connections", "Extraction", "Automation", "Users", "Notifications", "Webhooks"]
+    assert page.labels(".card-link h2") == names
+    assert page.labels(".card-link h2 a") == names[:1]
 
 
 async def test_without_a_connection_there_is_one_thing_to_do(world: World) -> None:
@@ -88,11 +95,26 @@ async def test_software_that_is_connected_is_not_offered_again(world: World) -> 
     assert page.labels("#available h3") == ["QuickBooks Online"]
 
 
-async def test_ended_connections_stand_apart(world: World) -> None:
+async def test_ended_connections_stand_apart_and_can_be_viewed(world: World) -> None:
     world.connection_service.connections["con_old"] = connection(connection_id="con_old", lifecycle="disconnected")
     page = await (await signed_in(world)).open(CONNECTIONS)
     assert page.labels("#connections .pill") == ["Connected"]
     assert page.labels("details .pill") == ["Disconnected"]
+    assert (await page.follow("View")).labels(".pill") == ["Disconnected"]
+
+
+async def test_a_replaced_connection_says_by_what(world: World) -> None:
+    world.connection_service.connections["con_old"] = connection(
+        connection_id="con_old", provider="quickbooks", lifecycle="replaced", replaced_by_connection_id=XERO
+    )
+    page = await (await signed_in(world)).open(CONNECTIONS)
+    assert page.labels("details .pill") == ["Replaced by Xero"]
+
+
+async def test_until_lists_are_merged_the_successor_says_which_rules_pause(world: World) -> None:
+    world.connection_service.connections[SUCCESSOR] = connection(connection_id=SUCCESSOR, replaces_connection_id=XERO)
+    page = await (await signed_in(world)).open(f"{CONNECTIONS}/{SUCCESSOR}")
+    assert "7 rules pause until they are matched to the new lists." in page.labels(".notice .text")
 
 
 async def test_a_connection_the_other_services_have_not_heard_of_yet_is_shown_all_the_same(world: World) -> None:
@@ -204,7 +226,7 @@ async def test_connect_leaves_for_the_providers_login_and_says_where_to_come_bac
 async def test_connecting_again_finishes_what_was_begun(world: World) -> None:
     world.connection_service.connections = {XERO: connection(lifecycle="pending", organisation_name=None)}
     connections = await (await signed_in(world)).open(CONNECTIONS)
-    await (await connections.follow("Connect")).press("Connect software")
+    await (await connections.follow("Continue")).press("Connect software")
     assert world.connection_service.calls[0].body["connection_id"] == XERO
 
 

@@ -85,6 +85,7 @@ async def connection(
         site.connections.explain(speaker, connection_id),
         site.rules.count(speaker, connection_id),
     )
+    replaced = view.connection.replaces_connection_id
     return await show(
         request,
         manager,
@@ -95,6 +96,7 @@ async def connection(
         first=history.first_login,
         history=history.entries,
         rules=rules,
+        unmatched=await site.rules.count(speaker, replaced) if replaced else 0,
         note=say(said, provider=view.provider_name) if said else None,
     )
 

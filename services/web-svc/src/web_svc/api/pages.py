@@ -197,6 +197,8 @@ class ShownConnection:
     share_left: int
     held: answers.Held
     synced: answers.SyncStatus
+    successor: str | None = None
+    """The software that took its place, where that is known."""
 
     @property
     def waiting(self) -> int:
@@ -262,8 +264,12 @@ async def shown_connections(site: Site, reader: Reader) -> dict[str, ShownConnec
     speaker = reader.speaker
     connections, names = await asyncio.gather(site.connections.all(speaker), site.connections.provider_names(speaker))
     details = await asyncio.gather(*(_details(site, reader, connection) for connection in connections))
+    providers = {each.connection_id: names.get(each.provider, each.provider) for each in connections}
     return {
-        connection.connection_id: shown(site, connection, names=names, held=held, synced=synced)
+        connection.connection_id: replace(
+            shown(site, connection, names=names, held=held, synced=synced),
+            successor=providers.get(connection.replaced_by_connection_id or ""),
+        )
         for connection, (held, synced) in zip(connections, details, strict=True)
     }
 

@@ -19,12 +19,23 @@ class Entry:
 
 
 _CONNECTION = {
+    "login_started": ("Login started", "quiet", "arrow-right"),
+    "login_allowed": ("Access allowed", "quiet", "check"),
     "login_failed": ("Login not completed", "warn", "triangle-alert"),
+    "login_cancelled": ("Login cancelled", "quiet", "circle-x"),
+    "login_begun_again": ("Login begun again", "quiet", "rotate-cw"),
+    "login_taken_over": ("Login taken over", "quiet", "rotate-cw"),
+    "organisation_mismatched": ("Another organisation came back", "warn", "triangle-alert"),
     "connected": ("Connected", "ok", "circle-check"),
     "warned": ("Warned: expires soon", "warn", "calendar-clock"),
     "expired": ("Expired", "bad", "circle-alert"),
-    "quarantined": ("Our access was damaged: reconnect", "bad", "circle-alert"),
+    "quarantined": ("Stored access damaged", "bad", "circle-alert"),
+    "admins_asked": ("Administrators asked to reconnect", "info", "send"),
+    "link_made": ("Reconnect link made", "info", "link"),
+    "link_sent": ("Reconnect link sent", "info", "send"),
+    "snoozed": ("Reminder put off", "quiet", "clock"),
     "reconnected": ("Reconnected", "ok", "circle-check"),
+    "changed": ("Changed to another connection", "quiet", "arrow-left-right"),
     "settings_changed": ("Settings changed", "quiet", "pencil"),
     "disconnected": ("Disconnected", "quiet", "unplug"),
 }
