@@ -175,6 +175,7 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/connections/{{id}}/disconnect", self._disconnect, "POST"),
                 self.route(f"{api}/connections/{{id}}/settings", self._change_settings, "PUT"),
                 self.route(f"{api}/connections/{{id}}/ask-admin", self._ask, "POST"),
+                self.route(f"{api}/connections/{{id}}/check", lambda _: Response(status_code=202), "POST"),
                 self.route(
                     f"{api}/connections/{{id}}/snooze", lambda _: {"until": self.calls[-1].body["until"]}, "POST"
                 ),
@@ -197,6 +198,7 @@ class FakeConnectionService(FakeService):
             "provider": "xero",
             "provider_name": "Xero",
             "organisation_masked": "D••• T•••••• L••",
+            "asked_by": None,
             "state": state,
         }
 

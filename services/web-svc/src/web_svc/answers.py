@@ -115,11 +115,12 @@ class NewLink(Answer):
 
 
 class ReconnectLink(Answer):
-    """What a reconnect link leads to, as a stranger may see it."""
+    """What a reconnect link leads to, as a stranger may see it. `asked_by`: who gave it; None when we did."""
 
     state: str
     provider_name: str
     organisation_masked: str
+    asked_by: str | None = None
 
 
 class RuleCoding(Answer):

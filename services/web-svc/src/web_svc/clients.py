@@ -199,6 +199,10 @@ class Connections:
         path = f"/api/v1/connections/{connection_id}/ask-admin"
         return answers.Asked.model_validate(await self._service.post(speaker, path, {}, key=key))
 
+    async def check(self, speaker: Speaker, connection_id: str, *, key: str) -> None:
+        """Have the provider asked whether it still lets us in. The answer is an event, or nothing."""
+        await self._service.post(speaker, f"/api/v1/connections/{connection_id}/check", {}, key=key)
+
     async def snooze(self, speaker: Speaker, connection_id: str, *, until: datetime, key: str) -> None:
         """No reminder before `until`."""
         body = {"until": until.isoformat()}

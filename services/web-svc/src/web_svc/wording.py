@@ -104,6 +104,11 @@ MESSAGES: Mapping[str, str] = {
     "Connect it to publish items and keep your lists up to date.",
     "empty.inbox": "Nothing to publish yet. New items appear here as soon as they are read.",
     "empty.tab": "Nothing here right now.",
+    "button.reconnect": "Choose the connection that needs a new login at {provider}.",
+    "button.disconnected": "Somebody pressed Disconnect in {provider}, we hear. We are asking {provider} whether that "
+    "is so. If it is, items wait here until you reconnect; nothing is lost. To leave for good, choose Manage and then "
+    "Disconnect.",
+    "button.nothing": "You manage no such connection here. If you expected one, ask your administrators.",
     "forbidden": "Only administrators can manage connections. Your administrators: {names}.",
     "forbidden.action": "Ask an admin",
     "forbidden.subject": "Please reconnect {provider}",
@@ -112,6 +117,9 @@ MESSAGES: Mapping[str, str] = {
     "link.used": "This link has been used. If the connection is still broken, ask for a new link.",
     "link.expired": "This link is no longer valid. Ask for a new link.",
     "link.repaired": "All good, nothing to do. {provider} is connected again.",
+    "link.asked_by": "{name} asks you for it.",
+    "link.back": "Either an administrator still has to confirm the organisation, or you logged in to another one "
+    "than {organisation}. Nothing has changed yet. Sign in to see which, or ask for a new link.",
     "link.unknown": "This link does not exist. Check that the whole address was copied.",
     "change.old": "{provider} keeps working for {organisation} until the new connection is confirmed. "
     "You can stop at any step, and everything is as it was.",

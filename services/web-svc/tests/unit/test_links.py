@@ -1,9 +1,11 @@
 """Reconnect links from mails, and logins that came back to nowhere: pages for browsers that are not signed in."""
 
 import pytest
-from build_web_svc import Browser, World
+from build_web_svc import ANNA, XERO, Browser, World
 
 from web_svc.api.site import form_token
+
+RETURN = f"/b/biz_demo/settings/connections/{XERO}/organisation?attempt=att_1"
 
 
 async def test_reading_a_link_spends_nothing(world: World) -> None:
@@ -29,6 +31,38 @@ async def test_a_link_signs_nobody_in(world: World) -> None:
     browser = Browser(world)
     await (await browser.open("/r/valid")).press("Log in to Xero")
     assert (await browser.open("/b/biz_demo/inbox")).leads_to.startswith("/sign-in")
+
+
+async def test_who_is_not_signed_in_comes_back_to_the_link_that_is_repaired(world: World) -> None:
+    world.connection_service.link("valid")
+    browser = Browser(world)
+    await (await browser.open("/r/valid")).press("Log in to Xero")
+    back = await browser.open(RETURN)
+    assert back.leads_to.startswith("/r/valid/back?to=%2Fb%2Fbiz_demo%2Fsettings")
+    world.connection_service.links["valid"]["state"] = "repaired"
+    assert (await browser.open((await browser.open(back.leads_to)).leads_to)).heading == "Already repaired"
+
+
+async def test_where_somebody_has_to_confirm_or_the_organisation_was_another_the_way_on_is_to_sign_in(
+    world: World,
+) -> None:
+    world.connection_service.link("valid")
+    browser = Browser(world)
+    await (await browser.open("/r/valid")).press("Log in to Xero")
+    page = await browser.open((await browser.open(RETURN)).leads_to)
+    assert page.heading == "Not repaired yet"
+    assert "you logged in to another one than D••• T•••••• L••." in page.text
+    assert page.href("Sign in to finish").startswith("/sign-in?return_to=%2Fb%2Fbiz_demo")
+
+
+async def test_a_browser_that_left_through_no_link_signs_in(world: World) -> None:
+    assert (await Browser(world).open(RETURN)).leads_to.startswith("/sign-in?")
+
+
+async def test_a_link_says_who_asks(world: World) -> None:
+    world.connection_service.link("valid")
+    world.connection_service.links["valid"]["asked_by"] = ANNA
+    assert "Anna Berg asks you for it." in (await Browser(world).open("/r/valid")).text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from web_svc.api.links import way_back
 from web_svc.api.pages import ask_administrators, bare_page, show
 from web_svc.api.signin import sign_in_address
 from web_svc.api.site import FormTooOld, ManagersOnly, NoBusiness, NothingHere, SignInNeeded, site_of
@@ -104,10 +105,12 @@ async def _tell(
 
 
 async def _sign_in(request: Request, _error: Exception) -> Response:
-    """A page sends to the sign-in and comes back; a form or a fragment is told that the session has ended."""
+    """A page sends to the sign-in and comes back, or to the link that was left through; a form or a fragment is told
+    that the session has ended.
+    """
     if request.method != "GET" or "HX-Request" in request.headers or request.url.path.endswith("/events"):
         return await _tell(request, SIGNED_OUT)
-    return RedirectResponse(sign_in_address(request.url.path, request.url.query), 303)
+    return RedirectResponse(way_back(request) or sign_in_address(request.url.path, request.url.query), 303)
 
 
 async def _managers_only(request: Request, error: Exception) -> Response:
