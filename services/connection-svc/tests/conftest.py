@@ -32,6 +32,7 @@ from connection_svc.api.parts import Addresses, Parts
 from connection_svc.domain.connection import Connection
 from connection_svc.main.api import ROUTERS
 from connection_svc.store import cases
+from connection_svc.work.give_back import AccessReturner
 from connection_svc.work.lease_permits import CallBudgets
 from connection_svc.work.token_keeper import TokenKeeper
 from providers import Provider
@@ -84,6 +85,7 @@ def parts(database: Database, xero: FakeProvider, clock: FrozenClock, keeper: To
         providers=known,
         tokens=keeper,
         budgets=CallBudgets(database, known, limits_factor=1),
+        access_returner=AccessReturner(database, VAULT, known, clock),
         confirmations=Confirmations(VAULT, YEAR, known),
         addresses=Addresses("https://relink.example", "https://relink.example"),
         issuers={},

@@ -25,6 +25,7 @@ from connection_svc.api.parts import Parts
 from connection_svc.domain.connection import Connection, Settings
 from connection_svc.store import cases, grants
 from connection_svc.work.end_attempts import end_attempts
+from connection_svc.work.give_back import return_access
 from providers.errors import ProviderUnavailable
 from providers.models import Organisation
 
@@ -111,6 +112,20 @@ async def test_settings_move_along_and_history_stays(call, browser, database: Da
         for one in (working.id, new_id)
     }
     assert whats == {working.id: ["changed", "login_allowed", "login_started"], new_id: ["connected"]}
+
+
+@pytest.mark.usefixtures("quickbooks")
+async def test_the_old_connections_access_is_given_back_once_the_new_one_works(
+    *, call, browser, database: Database, working: Connection, parts: Parts, xero: FakeProvider, clock: FrozenClock
+) -> None:
+    attempt = await returned(call, browser, working)
+    assert not await return_access(database, parts.access_returner, clock), "not before it is confirmed"
+    await chosen(call, attempt, "realm-1")
+    assert await return_access(database, parts.access_returner, clock)
+
+    assert xero.revoked == ["refresh-1"]
+    (line, *_) = (await call("GET", f"/api/v1/connections/{working.id}/history")).json()["items"]
+    assert (line["what"], line["by"]) == ("access_given_back", "connection-svc")
 
 
 async def test_a_change_to_another_organisation_of_the_same_software(

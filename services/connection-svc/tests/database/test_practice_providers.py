@@ -20,6 +20,7 @@ from connection_svc.api.parts import Addresses, Parts
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import Over, Usable
 from connection_svc.store import grants
+from connection_svc.work.give_back import AccessReturner
 from connection_svc.work.token_keeper import TokenKeeper
 from connection_svc.work.watch_consents import watch_consents
 from providers import ProviderSettings, build
@@ -62,6 +63,7 @@ async def parts(parts: Parts, running: Practice, clock: FrozenClock, provider: s
             parts,
             providers=known,
             tokens=TokenKeeper(parts.database, VAULT, known, clock),
+            access_returner=AccessReturner(parts.database, VAULT, known, clock),
             confirmations=Confirmations(VAULT, YEAR, known),
             addresses=PracticeAddresses("https://relink.example", "https://relink.example"),
         )

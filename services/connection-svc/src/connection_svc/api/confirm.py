@@ -8,6 +8,7 @@ import structlog
 from chassis import outbox
 from chassis.database import Tx
 from connection_svc import metrics, outgoing
+from connection_svc.domain.access_return import AccessReturn
 from connection_svc.domain.attempt import (
     Attempt,
     AttemptStatus,
@@ -18,7 +19,7 @@ from connection_svc.domain.attempt import (
 from connection_svc.domain.connection import Connection, Organisation
 from connection_svc.domain.grant import Tokens
 from connection_svc.domain.reconnect import CaseOutcome
-from connection_svc.store import attempts, cases, connections, grants, history
+from connection_svc.store import access_returns, attempts, cases, connections, grants, history
 from connection_svc.store.sealing import Vault
 from providers import Providers
 from relink_contracts.envelope import Actor
@@ -51,7 +52,8 @@ class Confirmations:
     ) -> Connection:
         """Establish, reconnect or change, and end the attempt and the open case, all in the caller's transaction.
 
-        A reconnect changes no setting; a change leaves the old connection's history and lists. Raises
+        A reconnect changes no setting; a change leaves the old connection's history and lists, and has its access
+        given back. Raises
         OrganisationMismatch, OrganisationTaken, OrganisationUnchanged, NotReconnectable and NotChangeable before
         anything was written; OrganisationTaken also when another business was faster by a moment: then the
         transaction is lost.
@@ -92,6 +94,7 @@ class Confirmations:
             outgoing.connection_changed(replaced, active, by=by, at=now),
             outgoing.connection_state(replaced, by=by, at=now),
         )
+        await access_returns.add(tx, AccessReturn(replaced.id, replaced.business_id, since=now, due_at=now))
         await close_case(tx, replaced, CaseOutcome.CHANGED, by=by, now=now)
         details = _details(consent) | {"provider": provider}
         await history.add(tx, replaced, history.Entry(now, "changed", by.type, by.id, details))

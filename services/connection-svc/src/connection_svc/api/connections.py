@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from chassis.database import Tx
 from chassis.http import Problem
 from chassis.service_tokens import Caller
 from connection_svc.api import callers, problems
@@ -20,8 +21,9 @@ from connection_svc.api.wire import (
     ProviderPage,
     ProviderView,
 )
-from connection_svc.domain.explain import explain
-from connection_svc.store import connections, grants, history
+from connection_svc.domain.connection import Connection
+from connection_svc.domain.explain import Circumstances, explain
+from connection_svc.store import access_returns, connections, grants, history
 
 LATEST = 2**62
 
@@ -42,8 +44,10 @@ def router(parts: Parts) -> APIRouter:
                     provider=name,
                     display_name=provider.facts.display_name,
                     lists=list(provider.facts.lists),
+                    kinds=["bill"],
                     supports_supplier_warning=provider.facts.supports_supplier_warning,
                     mobile=provider.facts.mobile,
+                    revocation=provider.facts.revocation.name.lower(),
                 )
                 for name, provider in parts.providers.items()
             ]
@@ -82,12 +86,29 @@ def router(parts: Parts) -> APIRouter:
         """Why it is as it is, and what happens next, in words."""
         async with parts.database.acquire() as tx:
             connection = await connections.get(tx, caller.business_id, connection_id)
-            is_quarantined = await grants.is_quarantined(tx, connection)
-        name = parts.providers[connection.provider].facts.display_name
-        reason, following = explain(connection, provider_name=name, is_quarantined=is_quarantined, now=parts.now())
+            around = await _circumstances(tx, parts, connection)
+        reason, following = explain(connection, around, now=parts.now())
         return Explanation(why=reason, next=following)
 
     return routes
+
+
+async def _circumstances(tx: Tx, parts: Parts, connection: Connection) -> Circumstances:
+    successor = None
+    if connection.replaced_by_connection_id is not None:
+        newer = await connections.get(tx, connection.business_id, connection.replaced_by_connection_id)
+        assert newer.organisation is not None, "a successor is made with its organisation"
+        successor = f"{newer.organisation.name} in {_name_of(parts, newer)}"
+    return Circumstances(
+        provider_name=_name_of(parts, connection),
+        is_quarantined=await grants.is_quarantined(tx, connection),
+        is_leaving=await access_returns.is_due(tx, connection),
+        successor=successor,
+    )
+
+
+def _name_of(parts: Parts, connection: Connection) -> str:
+    return parts.providers[connection.provider].facts.display_name
 
 
 def _line(entry: history.Entry) -> HistoryEntry:
@@ -111,9 +132,12 @@ def _cursor(position: str) -> str:
 
 def _opened(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
+        position = base64.urlsafe_b64decode(cursor.encode()).decode()
     except (binascii.Error, UnicodeError):
         raise _bad_cursor() from None
+    if not position.isprintable():
+        raise _bad_cursor()
+    return position
 
 
 def _is_number(position: str) -> bool:

@@ -8,8 +8,9 @@ from chassis.clock import Clock
 from chassis.database import Database
 from chassis.service_tokens import Gate
 from connection_svc.api.confirm import Confirmations
+from connection_svc.domain.access_return import Outcome
 from connection_svc.domain.call_budget import CallClass, Permits
-from connection_svc.domain.connection import DetectedBy
+from connection_svc.domain.connection import Connection, DetectedBy
 from connection_svc.domain.grant import AccessAnswer
 from connection_svc.store.sealing import Vault
 from providers import Providers
@@ -38,6 +39,14 @@ class CallBudgets(Protocol):
 
     async def pause(self, business_id: str, connection_id: str, *, wanted: timedelta) -> None:
         """Nobody calls for so long. Raises UnknownConnection."""
+        ...
+
+
+class AccessReturner(Protocol):
+    """What asks providers to take our access back."""
+
+    async def give_back(self, connection: Connection) -> Outcome:
+        """Within ten seconds, whatever the provider does."""
         ...
 
 
@@ -80,6 +89,7 @@ class Parts:
     providers: Providers
     tokens: AccessTokens
     budgets: CallBudgets
+    access_returner: AccessReturner
     confirmations: Confirmations
     addresses: Addresses
     issuers: dict[str, str]

@@ -121,8 +121,10 @@ class ProviderView(BaseModel):
     provider: str
     display_name: str
     lists: list[str]
+    kinds: list[str] = Field(description="what can be published there")
     supports_supplier_warning: bool
     mobile: bool
+    revocation: Literal["at_once", "when_the_access_token_dies", "not_offered"]
 
 
 class ProviderPage(BaseModel):
@@ -130,6 +132,16 @@ class ProviderPage(BaseModel):
 
     items: list[ProviderView]
     next: None = None
+
+
+class DisconnectedView(ConnectionView):
+    """A connection that has just ended, and whether the provider has taken our access back.
+
+    `access`: `not_yet` is tried again in the background; `not_possible` leaves it to the customer.
+    """
+
+    revoked_at_provider: bool
+    access: Literal["given_back", "not_yet", "not_possible"]
 
 
 class Disconnect(_Body):

@@ -1,5 +1,6 @@
 """Why a connection is in its state and what comes next, in words for people."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from connection_svc.domain.connection import Connection, ExpiryReason, Lifecycle, due_stage
@@ -12,13 +13,23 @@ _REASONS = {
 }
 
 
-def explain(
-    connection: Connection, *, provider_name: str, is_quarantined: bool, now: datetime
-) -> tuple[str, str | None]:
-    """Why it is so, and what happens or is to be done next (None: nothing).
+@dataclass(frozen=True)
+class Circumstances:
+    """What has to be known beside the connection itself.
 
-    `is_quarantined`: its tokens were damaged where we keep them.
+    `is_quarantined`: its tokens were damaged where we keep them. `is_leaving`: it has ended, and the provider has not
+    taken our access back yet. `successor`: the organisation and software that took its place.
     """
+
+    provider_name: str
+    is_quarantined: bool = False
+    is_leaving: bool = False
+    successor: str | None = None
+
+
+def explain(connection: Connection, around: Circumstances, *, now: datetime) -> tuple[str, str | None]:
+    """Why it is so, and what happens or is to be done next (None: nothing)."""
+    provider_name, is_quarantined = around.provider_name, around.is_quarantined
     organisation = connection.organisation.name if connection.organisation else provider_name
     ended = _day(connection.ended_at)
     match connection.lifecycle:
@@ -34,9 +45,15 @@ def explain(
             why = _REASONS[connection.expiry_reason]
             return why.format(ended=ended, provider=provider_name, organisation=organisation), _reconnect(provider_name)
         case Lifecycle.DISCONNECTED:
-            return f"Somebody disconnected {organisation} on {ended}.", "Connect again to publish."
+            leaving = f" {_leaving(provider_name)}" if around.is_leaving else ""
+            return f"Somebody disconnected {organisation} on {ended}.", f"Connect again to publish.{leaving}"
         case Lifecycle.REPLACED:
-            return f"Another connection took the place of {organisation}.", None
+            why = f"{around.successor} took the place of {organisation} on {ended}."
+            return why, _leaving(provider_name) if around.is_leaving else None
+
+
+def _leaving(provider_name: str) -> str:
+    return f"{provider_name} has not confirmed yet that our access is gone; we keep asking."
 
 
 def _explain_active(

@@ -22,6 +22,7 @@ from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
 from connection_svc.main import SERVICE, VERSION, database_of, http_client, vault_of
 from connection_svc.settings import Settings
+from connection_svc.work.give_back import AccessReturner
 from connection_svc.work.lease_permits import CallBudgets
 from connection_svc.work.token_keeper import TokenKeeper
 
@@ -46,6 +47,7 @@ def build_app(settings: Settings, database: Database, http: httpx2.AsyncClient) 
         providers=known,
         tokens=TokenKeeper(database, vault, known, now),
         budgets=CallBudgets(database, known, limits_factor=settings.limits_factor),
+        access_returner=AccessReturner(database, vault, known, now),
         confirmations=Confirmations(vault, settings.consent, known),
         addresses=Addresses(settings.http.public_url.rstrip("/"), settings.web_url.rstrip("/")),
         issuers=settings.issuers,

@@ -13,6 +13,7 @@ from connection_svc.main import SERVICE, VERSION, database_of, http_client, vaul
 from connection_svc.settings import Settings
 from connection_svc.work.check_reported import check_reported
 from connection_svc.work.end_attempts import end_attempts
+from connection_svc.work.give_back import AccessReturner, return_access
 from connection_svc.work.refresh_idle import refresh_idle
 from connection_svc.work.remind import remind
 from connection_svc.work.republish_state import say_states_weekly
@@ -25,7 +26,9 @@ async def run(settings: Settings) -> None:
         now, kafka = settings.process.clock(), settings.kafka.bootstrap_servers
         consumer = Consumer(SERVICE, database, kafka, HANDLERS, now, version=VERSION)
         app = health.create_app({"database": database.ping, "consumer": consumer.is_ready})
-        keeper = TokenKeeper(database, vault_of(settings), providers.build(settings.providers, http), now)
+        vault, known = vault_of(settings), providers.build(settings.providers, http)
+        keeper = TokenKeeper(database, vault, known, now)
+        returner = AccessReturner(database, vault, known, now)
         second, minute = timedelta(seconds=1), timedelta(minutes=1)
         await serve(
             consumer,
@@ -35,6 +38,7 @@ async def run(settings: Settings) -> None:
             Loop("check-reported", lambda: check_reported(database, keeper, now), every=second),
             Loop("remind", lambda: remind(database, now), every=second),
             Loop("end-attempts", lambda: end_attempts(database, now), every=second),
+            Loop("return-access", lambda: return_access(database, returner, now), every=second),
             Loop("refresh-idle", lambda: refresh_idle(database, keeper, now), every=minute),
             Loop("say-states", lambda: say_states_weekly(database, now, holder=uuid4().hex), every=60 * minute),
             http=(app, settings.http.host, settings.http.port),
