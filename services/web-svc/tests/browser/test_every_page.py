@@ -142,6 +142,7 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("link-repaired", broken, ANNA, "/r/repaired"),
     ("nothing-here", broken, ANNA, f"{BASE}/items/itm_nope"),
     ("signed-out", broken, ANNA, "/signed-out"),
+    ("providers-button", broken, ANNA, "/connect/xero/disconnected"),
     ("login-of-nobody", broken, ANNA, "/connect/problem?code=foreign_browser"),
 ]
 DEVICES = {"desktop": DESKTOP, "phone": PHONE}

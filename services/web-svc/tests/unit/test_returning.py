@@ -11,6 +11,8 @@ from web_svc.domain.returning import safe_return
         "/",
         "/b/biz_demo/inbox?tab=waiting",
         "/b/biz_demo/items/itm_01",
+        "/connect/xero/reconnect",
+        "/connect/quickbooks/disconnected?realmId=9130350000000001",
         "/b/biz_demo/settings/connections/con_01/organisation?from=inbox&attempt=att_01",
     ],
 )
@@ -32,6 +34,8 @@ def test_one_of_our_own_pages_is_returned_to(path: str) -> None:
         "/b/biz_demo/inbox?next=//evil.example",
         "/sign-in?return_to=/",
         "/oauth/start/att_1",
+        "/connect/problem",
+        "/connect/xero/reconnect/../../..",
     ],
 )
 def test_anything_else_leads_to_the_start(path: str | None) -> None:

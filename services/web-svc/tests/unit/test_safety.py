@@ -29,6 +29,7 @@ PAGES = [
     "/signed-out",
     "/r/valid",
     "/connect/problem?code=state_unknown",
+    "/connect/xero/disconnected",
 ]
 
 

@@ -8,10 +8,8 @@ from fastapi import APIRouter, Query, Request
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from web_svc import answers
 from web_svc.api.pages import ShownConnection, bare_page, shown
 from web_svc.api.site import NoBusiness, NothingHere, Reader, SignedIn, Site, TheSite, Visitor
-from web_svc.domain.people import Membership
 from web_svc.wording import say
 
 router = APIRouter(prefix="/connect/{provider}")
@@ -71,12 +69,13 @@ async def _places(site: Site, visitor: Visitor, provider: str) -> tuple[str, lis
         raise NothingHere
     managers = [Reader(visitor, membership) for membership in memberships if membership.manages_connections]
     found = await asyncio.gather(*(site.connections.all(manager.speaker) for manager in managers))
-    return names[provider], [
+    places = [
         Place(manager, shown(site, connection, names=names))
         for manager, connections in zip(managers, found, strict=True)
         for connection in connections
-        if connection.provider == provider and connection.can_reconnect
+        if connection.provider == provider
     ]
+    return names[provider], [place for place in places if place.shown.can_reconnect]
 
 
 def _page(request: Request, places: list[Place], title: str, message: Markup) -> Response:

@@ -4,7 +4,9 @@ import re
 
 HOME = "/"
 _OURS = re.compile(
-    r"/(?:b/[a-z0-9_]+/(?:inbox|items|settings)(?:/[A-Za-z0-9_-]+)*)?(?:\?[A-Za-z0-9_=&%.-]*)?", re.ASCII
+    r"/(?:b/[a-z0-9_]+/(?:inbox|items|settings)(?:/[A-Za-z0-9_-]+)*|connect/[a-z]+/(?:reconnect|disconnected))?"
+    r"(?:\?[A-Za-z0-9_=&%.-]*)?",
+    re.ASCII,
 )
 
 

@@ -29,6 +29,7 @@ from web_svc.api import (
     integration_settings,
     links,
     problems,
+    provider_buttons,
     reconnect,
     repairs,
     signin,
@@ -56,6 +57,7 @@ PAGES = (
     integration_settings,
     connections,
     links,
+    provider_buttons,
     events,
 )
 CALL_SECONDS = 10.0
