@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from connection_svc.domain.connection import Organisation
-from connection_svc.domain.grant import Tokens, idle_refresh_at
+from connection_svc.domain.grant import Tokens, Usable, idle_refresh_at
 from providers import Provider
 from providers.models import Grant as ProviderGrant
 
@@ -46,3 +46,16 @@ def grant_of_login(tokens: Tokens, organisation: Organisation) -> ProviderGrant:
 def grant_of_any_login(tokens: Tokens, organisation: Organisation) -> ProviderGrant:
     """For asking whether the organisation can be reached at all: a later login may have granted it again."""
     return replace(grant_of_login(tokens, organisation), authorisation_event=None)
+
+
+def grant_of_access(usable: Usable) -> ProviderGrant:
+    """For asking the provider anything that an access token suffices for."""
+    return ProviderGrant(
+        access_token=usable.access_token,
+        refresh_token="",
+        access_expires_at=usable.expires_at,
+        refresh_expires_at=None,
+        scopes=(),
+        organisation_hint=usable.organisation_id,
+        authorisation_event=None,
+    )

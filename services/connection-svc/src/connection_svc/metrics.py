@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 # Outcomes: stored; outrun (newer tokens were there already: two refreshed at once, look at pauses of this process);
 # refused (the provider's invalid_grant, whether believed yet or not); unavailable and throttled (the provider's
@@ -41,3 +41,7 @@ reconnect_duration: Final = Histogram(
     ["provider", "outcome"],
     buckets=(60, 600, 3_600, 14_400, 86_400, 3 * 86_400, 7 * 86_400, 30 * 86_400),
 )
+
+# 1 while we call the provider degraded: customers see a banner, items are held, nothing expires. Nothing to do here but
+# to look at the provider's status page; it ends by itself. docs/runbooks/provider-degraded.md
+degraded: Final = Gauge("provider_degraded", "Whether the provider struggles", ["provider"])

@@ -8,17 +8,20 @@
 | `ConnectionEstablished`, `ConnectionReconnected` | a consent was confirmed: the first, a later one |
 | `ConnectionExpiring`, `ConnectionExpired` | the yearly clock, or proof that the grant is dead |
 | `ReconnectRequested`, `ReconnectCompleted` | a repair begins, reminds, ends |
+| `ReconnectAsked` | a member asks the administrators, or somebody is sent a link |
 | `ConnectionSettingsChanged` | an administrator changed settings |
 | `ConnectionChanged` | another connection took its place |
 | `ConnectionDisconnected` | the customer left |
 | `ConnectionState` | after each of them that changed the connection |
+| `ProviderState` | a provider struggles, or is well again |
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 from connection_svc.domain.attempt import Attempt, Channel, Problem
 from connection_svc.domain.connection import Connection, DetectedBy, Organisation
+from connection_svc.domain.health import ProviderHealth
 from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectCase
 from relink_contracts.envelope import Actor, EventData, Outgoing, speaker
 from relink_contracts.events import (
@@ -34,6 +37,8 @@ from relink_contracts.events import (
     ConnectionSettings,
     ConnectionSettingsChanged,
     ConnectionState,
+    ProviderState,
+    ReconnectAsked,
     ReconnectCompleted,
     ReconnectRequested,
 )
@@ -225,15 +230,36 @@ def connection_expired(connection: Connection, *, detected_by: DetectedBy, at: d
     return say(event, at=at)
 
 
-def reconnect_requested(connection: Connection, case: ReconnectCase, *, at: datetime) -> Outgoing:
-    """A repair begins, or is still wanted: `stage` of the case tells which."""
+def reconnect_requested(connection: Connection, case: ReconnectCase, *, stage: str, at: datetime) -> Outgoing:
+    """A repair begins, or is still wanted: `stage` tells which."""
     event = ReconnectRequested(
         **_common(connection, SYSTEM),
         consent_expires_at=connection.consent_expires_at,
         reconnect_id=case.id,
         reason=case.reason.value,
-        stage=case.stage,
+        stage=stage,
         link_expires_at=at + LINK_LIFETIME,
+    )
+    return say(event, at=at)
+
+
+def reconnect_asked(  # noqa: PLR0913 - who asks whom, for what and for how long
+    connection: Connection,
+    case: ReconnectCase | None,
+    recipients: tuple[str, ...],
+    *,
+    link_lifetime: timedelta,
+    by: Actor,
+    at: datetime,
+) -> Outgoing:
+    """Somebody asks others to reconnect. They are sent links of their own; none is in the event."""
+    event = ReconnectAsked(
+        **_common(connection, by),
+        consent_expires_at=connection.consent_expires_at,
+        reconnect_id=case.id if case else None,
+        asked_by=by.id,
+        recipient_user_ids=recipients,
+        link_lifetime_seconds=int(link_lifetime.total_seconds()),
     )
     return say(event, at=at)
 
@@ -271,5 +297,17 @@ def connection_disconnected(
         consent_expires_at=connection.consent_expires_at,
         lists_kept=lists_kept,
         revoked_at_provider=revoked_at_provider,
+    )
+    return say(event, at=at)
+
+
+def provider_state(health: ProviderHealth, *, at: datetime) -> Outgoing:
+    """The provider struggles or is well: said of no business."""
+    event = ProviderState(
+        actor=SYSTEM,
+        provider=health.provider,
+        health=health.health.value,
+        since=health.since,
+        symptom=health.symptom,
     )
     return say(event, at=at)

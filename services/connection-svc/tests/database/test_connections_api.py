@@ -180,6 +180,34 @@ async def test_settings_are_changed_only_by_whoever_names_their_version(call, co
     )
 
 
+async def test_a_412_tells_a_machine_who_changed_what_and_when(call, connection: Connection) -> None:
+    url = f"/api/v1/connections/{connection.id}/settings"
+    await call("PUT", url, SETTINGS, if_match='"1"')
+    stale = await call("PUT", url, SETTINGS | {"auto_publish": True}, if_match='"1"')
+
+    assert stale.json()["errors"][0] == {
+        "pointer": "/body/warn_new_supplier",
+        "code": "changed",
+        "detail": "changed by usr_anna",
+        "changed_by": "usr_anna",
+        "changed_at": "2026-03-02T12:00:00+00:00",
+    }
+
+
+async def test_on_a_phone_only_the_warning_about_new_suppliers_is_changed(call, connection: Connection) -> None:
+    url = f"/api/v1/connections/{connection.id}/settings"
+    present = (await call("GET", url)).json()
+    refused = await call("PUT", f"{url}?channel=mobile", SETTINGS | {"auto_publish": True}, if_match='"1"')
+    changed = await call("PUT", f"{url}?channel=mobile", present | {"warn_new_supplier": True}, if_match='"1"')
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "settings_for_web_only")
+    assert [error["pointer"] for error in refused.json()["errors"]] == [
+        "/body/auto_publish",
+        "/body/default_destination",
+    ]
+    assert (changed.status_code, changed.json()) == (200, present | {"warn_new_supplier": True})
+
+
 async def test_a_warning_that_the_provider_cannot_give_is_refused(
     call, database, connection: Connection, parts
 ) -> None:
@@ -247,6 +275,7 @@ async def test_access_tokens_are_handed_to_the_two_services_that_call_providers(
         "organisation_id": "org-demo",
         "provider": "xero",
         "generation": 1,
+        "permits": None,
     }
     assert renewed.json()["access_token"] == "access-2"
 
@@ -287,6 +316,15 @@ def every_route(connection_id: str, attempt_id: str, case_id: str) -> dict[str, 
         f"GET {at}/settings": (None, *people),
         f"PUT {at}/settings": (SETTINGS, *people),
         f"POST {at}/disconnect": ({"keep_lists": True}, *people),
+        f"POST {at}/snooze": ({"until": "2026-03-05T12:00:00Z"}, *people),
+        f"POST {at}/check": (None, *people),
+        f"POST {at}/ask-admin": (None, "web-svc", "member"),
+        f"POST {at}/reconnect-links": ({"ttl_seconds": 3600}, *people),
+        f"POST /internal/connections/{connection_id}/reconnect-links": (
+            {"ttl_seconds": 3600, "asked_by": "usr_anna"},
+            "notifier-svc",
+            "service",
+        ),
         "POST /api/v1/connection-attempts": (ATTEMPT | {"connection_id": connection_id}, *people),
         f"GET /api/v1/connection-attempts?connection_id={connection_id}": (None, *people),
         f"GET /api/v1/connection-attempts/{attempt_id}": (None, *people),

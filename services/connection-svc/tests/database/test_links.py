@@ -67,6 +67,7 @@ async def test_looking_at_a_link_does_not_spend_it_and_shows_no_name(call, case_
             "provider": "xero",
             "provider_name": "Xero",
             "organisation_masked": "D••• T•••••• L••",
+            "asked_by": None,
             "state": "valid",
         }
 

@@ -8,11 +8,15 @@ from build_connection_svc import DEMO, NOON, YEAR, a_case, a_connection, an_expi
 
 from connection_svc.domain.connection import Connection, Lifecycle
 from connection_svc.domain.reconnect import (
+    AFTER_SNOOZE,
     LINK_LIFETIME,
+    LONGEST_SNOOZE,
     CaseOutcome,
     LinkNotValid,
     LinkState,
     ReconnectLink,
+    SnoozeOutOfRange,
+    due_reminder,
     masked,
     remind,
     remind_at,
@@ -39,7 +43,32 @@ def test_a_case_seen_late_gets_only_the_latest_reminder() -> None:
 
 
 def test_a_closed_case_reminds_nobody() -> None:
-    assert remind_at(CASE.close(CaseOutcome.RECONNECTED, now=EXPIRY + DAY)) is None
+    snoozed = CASE.snooze(EXPIRY + 2 * DAY, now=EXPIRY)
+
+    for case in (CASE, snoozed):
+        assert remind_at(case.close(CaseOutcome.RECONNECTED, now=EXPIRY + DAY)) is None
+
+
+def test_a_snooze_puts_the_reminder_off_and_ends_with_one_of_its_own() -> None:
+    snoozed = CASE.snooze(EXPIRY + 5 * DAY, now=EXPIRY + 2 * DAY)
+    reminded = remind(snoozed, now=EXPIRY + 5 * DAY)
+
+    assert due_reminder(snoozed, now=EXPIRY + 4 * DAY) is None
+    assert due_reminder(snoozed, now=EXPIRY + 5 * DAY) == AFTER_SNOOZE
+    assert remind_at(reminded) == EXPIRY + 7 * DAY, "the schedule goes on; what fell into the snooze is skipped"
+
+
+def test_a_snooze_after_the_last_reminder_still_ends_with_one() -> None:
+    late = remind(CASE, now=EXPIRY + 8 * DAY).snooze(EXPIRY + 11 * DAY, now=EXPIRY + 8 * DAY)
+
+    assert due_reminder(late, now=EXPIRY + 11 * DAY) == AFTER_SNOOZE
+    assert remind_at(remind(late, now=EXPIRY + 11 * DAY)) is None
+
+
+@pytest.mark.parametrize("after", [timedelta(0), -DAY, LONGEST_SNOOZE + timedelta(seconds=1)])
+def test_a_snooze_ends_soon_but_not_at_once(after: timedelta) -> None:
+    with pytest.raises(SnoozeOutOfRange):
+        CASE.snooze(EXPIRY + after, now=EXPIRY)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +77,7 @@ def test_a_closed_case_reminds_nobody() -> None:
         (an_expired_connection(), False, EXPIRY, LinkState.VALID),
         (an_expired_connection(), False, EXPIRY + LINK_LIFETIME, LinkState.EXPIRED),
         (an_expired_connection(), True, EXPIRY, LinkState.USED),
+        (a_connection(), False, EXPIRY, LinkState.VALID),
         (a_connection(generation=2), True, EXPIRY + LINK_LIFETIME, LinkState.REPAIRED),
         (an_expired_connection(generation=2), False, EXPIRY, LinkState.REPAIRED),
         (a_connection(lifecycle=Lifecycle.DISCONNECTED), False, EXPIRY, LinkState.EXPIRED),

@@ -16,6 +16,11 @@ def readers(gate: Gate) -> Dependency:
     return allow(gate, "admin", "accountant", "member", "publisher", "operator")
 
 
+def people(gate: Gate) -> Dependency:
+    """Anybody of the business may ask others for something."""
+    return allow(gate, "admin", "accountant", "member", "publisher")
+
+
 def administrators(gate: Gate) -> Dependency:
     """Only administrators, and accountants in their place, connect, reconnect and change settings."""
     return allow(gate, "admin", "accountant")

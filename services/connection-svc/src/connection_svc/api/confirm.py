@@ -147,3 +147,4 @@ async def close_case(tx: Tx, connection: Connection, outcome: CaseOutcome, *, by
     closed = case.close(outcome, now=now)
     await cases.save(tx, closed)
     await outbox.add(tx, outgoing.reconnect_completed(connection, closed, by=by, at=now))
+    metrics.reconnect_duration.labels(connection.provider, outcome).observe(case.open_for(now=now).total_seconds())

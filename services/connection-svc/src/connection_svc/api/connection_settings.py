@@ -1,6 +1,6 @@
 """A connection's settings, changed under optimistic concurrency."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Response
 
@@ -28,14 +28,18 @@ def router(parts: Parts) -> APIRouter:
         return Settings.of(connection)
 
     @routes.put("/connections/{connection_id}/settings")
-    async def change_settings(
+    async def change_settings(  # noqa: PLR0913, PLR0917 - parts of the request
         connection_id: str,
         body: Settings,
         caller: Annotated[Caller, Depends(administrator)],
         response: Response,
         if_match: Annotated[str | None, Header()] = None,
+        channel: Literal["web", "mobile"] = "web",
     ) -> Settings:
-        """Change all settings at once. 428 without `If-Match`, 412 when somebody was faster."""
+        """Change all settings at once. 428 without `If-Match`, 412 when somebody was faster.
+
+        On `mobile` only the warning about new suppliers may differ from what is set: 422 for anything else.
+        """
         if if_match is None:
             raise problems.precondition_required()
         now, by = parts.now(), outgoing.user(caller.subject)
@@ -44,7 +48,10 @@ def router(parts: Parts) -> APIRouter:
             supports = parts.providers[before.provider].facts.supports_supplier_warning
             try:
                 after = before.change_settings(
-                    body.wanted(), expected_version=_version(if_match), supports_supplier_warning=supports
+                    body.wanted(),
+                    expected_version=_version(if_match),
+                    supports_supplier_warning=supports,
+                    on_mobile=channel == "mobile",
                 )
             except SettingsChangedMeanwhile:
                 latest = await connections.latest_settings_change(tx, before)

@@ -19,9 +19,11 @@ from connection_svc.domain.connection import (
     OrganisationUnchanged,
     SettingNotSupported,
     SettingsChange,
+    SettingsForWebOnly,
 )
 from connection_svc.domain.errors import DomainError
-from connection_svc.domain.reconnect import LinkNotValid
+from connection_svc.domain.people import NobodyToAsk, UnknownRecipient
+from connection_svc.domain.reconnect import LinkNotValid, NothingToRepair, SnoozeOutOfRange
 from connection_svc.store.attempts import UnknownAttempt
 from connection_svc.store.cases import UnknownCase
 from connection_svc.store.connections import ChangedMeanwhile, UnknownConnection
@@ -41,7 +43,14 @@ _REFUSALS: dict[type[DomainError], tuple[int, str, str]] = {
     AttemptOver: (409, "attempt_over", "Start again"),
     NotReturned: (409, "attempt_not_returned", "Not back from the login"),
     LinkNotValid: (409, "link_not_valid", "This link cannot be used"),
+    NothingToRepair: (409, "nothing_to_repair", "Nothing to repair"),
+    NobodyToAsk: (409, "nobody_to_ask", "Nobody to ask"),
+    SnoozeOutOfRange: (422, "snooze_out_of_range", "Not a time to snooze to"),
+    UnknownRecipient: (422, "recipient_unknown", "Not in this business"),
 }
+
+_FIELDS: dict[type[DomainError], str] = {SnoozeOutOfRange: "until", UnknownRecipient: "send_to_user_id"}
+"""The field of the body that a refusal is about."""
 
 
 async def translated() -> AsyncIterator[None]:
@@ -57,9 +66,16 @@ async def translated() -> AsyncIterator[None]:
     except SettingNotSupported as unsupported:
         pointer = {"pointer": f"/body/{unsupported.name}", "code": "not_supported", "detail": str(unsupported)}
         raise Problem(422, "setting_not_supported", "Not supported", str(unsupported), [pointer]) from unsupported
+    except SettingsForWebOnly as web_only:
+        pointers = [
+            {"pointer": f"/body/{name}", "code": "web_only", "detail": str(web_only)} for name in web_only.names
+        ]
+        raise Problem(422, "settings_for_web_only", "On the web only", str(web_only), pointers) from web_only
     except tuple(_REFUSALS) as refusal:
         status, code, title = _REFUSALS[type(refusal)]
-        raise Problem(status, code, title, str(refusal)) from refusal
+        field = _FIELDS.get(type(refusal))
+        errors = [{"pointer": f"/body/{field}", "code": code, "detail": str(refusal)}] if field else []
+        raise Problem(status, code, title, str(refusal), errors) from refusal
 
 
 def unknown_provider(provider: str) -> Problem:
@@ -95,10 +111,14 @@ def precondition_required() -> Problem:
 def precondition_failed(change: SettingsChange) -> Problem:
     """Somebody was faster: who, what and when, so that a person can look at it."""
     what = ", ".join(change.names) or "the settings"
+    told = {"changed_by": change.by, "changed_at": change.at.isoformat()}
     return Problem(
         412,
         "settings_changed",
         "Changed meanwhile",
         f"{change.by} changed {what} at {change.at.isoformat(timespec='seconds')}.",
-        [{"pointer": f"/body/{name}", "code": "changed", "detail": f"changed by {change.by}"} for name in change.names],
+        [
+            {"pointer": f"/body/{name}", "code": "changed", "detail": f"changed by {change.by}"} | told
+            for name in change.names
+        ],
     )

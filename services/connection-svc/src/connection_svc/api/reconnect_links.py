@@ -1,44 +1,88 @@
-"""Links in mails that start the repair of one connection. web-svc shows their page, notifier-svc sends them."""
+"""Links that start the repair of one connection. People make them, or notifier-svc; web-svc shows their page."""
 
 import secrets
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
+from chassis import outbox
+from chassis.database import Tx
 from chassis.service_tokens import Caller
+from connection_svc import outgoing
 from connection_svc.api import callers, problems
 from connection_svc.api.attempts import new_attempt
 from connection_svc.api.parts import Parts
-from connection_svc.api.wire import ConsumedLink, ConsumeLink, LinkView, NewLink
+from connection_svc.api.wire import AskedLink, ConsumedLink, ConsumeLink, Id, LinkView, NewLink, SentLink, WantedLink
 from connection_svc.domain.attempt import Channel, Intent, hashed
-from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectLink, masked
-from connection_svc.store import attempts, cases, connections, links
+from connection_svc.domain.connection import RECONNECTABLE, Connection, NotReconnectable
+from connection_svc.domain.people import UnknownRecipient
+from connection_svc.domain.reconnect import LINK_LIFETIME, ReconnectCase, ReconnectLink, masked
+from connection_svc.store import attempts, cases, connections, history, links, members
 
 
 def router(parts: Parts) -> APIRouter:
-    """`/internal/reconnect-cases` and `/internal/reconnect-links`."""
-    routes = APIRouter(prefix="/internal", tags=["internal"], dependencies=[Depends(problems.translated)])
-    sender, pages = callers.services(parts.gate, "notifier-svc"), callers.services(parts.gate, "web-svc")
+    """`/api/v1/connections/{id}/reconnect-links`, and for the services that mail and show links `/internal`."""
+    routes = APIRouter(dependencies=[Depends(problems.translated)])
+    _for_people(routes, parts)
+    _for_the_mail(routes, parts)
+    _for_the_page(routes, parts)
+    return routes
 
-    @routes.post("/reconnect-cases/{case_id}/links", status_code=201)
-    async def make(case_id: str, caller: Annotated[Caller, Depends(sender)]) -> NewLink:
-        """A new link. Its secret is told here once; only its hash is kept."""
-        secret, now = secrets.token_urlsafe(32), parts.now()
+
+def _for_people(routes: APIRouter, parts: Parts) -> None:
+    administrator = callers.administrators(parts.gate)
+
+    @routes.post("/api/v1/connections/{connection_id}/reconnect-links", status_code=201, tags=["repairs"])
+    async def make(
+        connection_id: Id, wanted: WantedLink, caller: Annotated[Caller, Depends(administrator)], response: Response
+    ) -> NewLink | SentLink:
+        """A link for somebody else to reconnect with: told here once, or sent to somebody of the business."""
+        now, by = parts.now(), outgoing.user(caller.subject)
+        async with parts.database.transaction() as tx:
+            connection = await _reconnectable(tx, caller.business_id, connection_id)
+            case = await cases.find_open(tx, connection.business_id, connection.id)
+            if wanted.send_to_user_id is None:
+                response.headers["Cache-Control"] = "no-store"
+                await history.add(tx, connection, history.Entry(now, "link_made", by.type, by.id))
+                return await _new_link(tx, parts, connection, case, lifetime=wanted.lifetime, made_by=caller.subject)
+            recipient = wanted.send_to_user_id
+            if recipient not in {member.user_id for member in await members.of_business(tx, caller.business_id)}:
+                raise UnknownRecipient(recipient)
+            event = outgoing.reconnect_asked(
+                connection, case, (recipient,), link_lifetime=wanted.lifetime, by=by, at=now
+            )
+            await outbox.add(tx, event)
+            await history.add(tx, connection, history.Entry(now, "link_sent", by.type, by.id))
+        return SentLink(sent_to_user_id=recipient)
+
+
+def _for_the_mail(routes: APIRouter, parts: Parts) -> None:
+    sender = callers.services(parts.gate, "notifier-svc")
+
+    @routes.post("/internal/reconnect-cases/{case_id}/links", status_code=201, tags=["internal"])
+    async def make_for_case(case_id: Id, caller: Annotated[Caller, Depends(sender)]) -> NewLink:
+        """A new link, for the mail about an expiry."""
         async with parts.database.transaction() as tx:
             case = await cases.get(tx, caller.business_id, case_id)
-            link = ReconnectLink(
-                token_hash=hashed(secret),
-                business_id=case.business_id,
-                connection_id=case.connection_id,
-                case_id=case.id,
-                generation=case.generation,
-                created_at=now,
-                expires_at=now + LINK_LIFETIME,
-            )
-            await links.add(tx, link)
-        return NewLink(url=parts.addresses.link(secret), expires_at=link.expires_at)
+            connection = await connections.get(tx, caller.business_id, case.connection_id)
+            return await _new_link(tx, parts, connection, case, lifetime=LINK_LIFETIME, made_by=None)
 
-    @routes.get("/reconnect-links/{secret}")
+    @routes.post("/internal/connections/{connection_id}/reconnect-links", status_code=201, tags=["internal"])
+    async def make_for_recipient(
+        connection_id: Id, wanted: AskedLink, caller: Annotated[Caller, Depends(sender)]
+    ) -> NewLink:
+        """A new link, for the mail to somebody who was asked to reconnect. 409 when that is over."""
+        async with parts.database.transaction() as tx:
+            connection = await _reconnectable(tx, caller.business_id, connection_id)
+            case = await cases.find_open(tx, connection.business_id, connection.id)
+            return await _new_link(tx, parts, connection, case, lifetime=wanted.lifetime, made_by=wanted.asked_by)
+
+
+def _for_the_page(routes: APIRouter, parts: Parts) -> None:
+    pages = callers.services(parts.gate, "web-svc")
+
+    @routes.get("/internal/reconnect-links/{secret}", tags=["internal"])
     async def show(secret: str, _: Annotated[Caller, Depends(pages)]) -> LinkView:
         """What the link leads to. Looking does not spend it: mail scanners look, too."""
         async with parts.database.acquire() as tx:
@@ -50,10 +94,11 @@ def router(parts: Parts) -> APIRouter:
             provider=connection.provider,
             provider_name=parts.providers[connection.provider].facts.display_name,
             organisation_masked=masked(connection.organisation.name) if connection.organisation else "",
+            asked_by=link.made_by,
             state=link.state(connection, now=parts.now()).value,
         )
 
-    @routes.post("/reconnect-links/{secret}/consume")
+    @routes.post("/internal/reconnect-links/{secret}/consume", tags=["internal"])
     async def consume(secret: str, asking: ConsumeLink, _: Annotated[Caller, Depends(pages)]) -> ConsumedLink:
         """Spend the link, once, for an attempt at the expected organisation only. 409 when it is not valid."""
         now = parts.now()
@@ -76,4 +121,35 @@ def router(parts: Parts) -> APIRouter:
             await attempts.add(tx, attempt)
         return ConsumedLink(start_url=parts.addresses.start(attempt.id))
 
-    return routes
+
+async def _reconnectable(tx: Tx, business_id: str, connection_id: str) -> Connection:
+    """The connection, its row locked. Raises UnknownConnection and NotReconnectable."""
+    connection = await connections.get_for_update(tx, business_id, connection_id)
+    if connection.lifecycle not in RECONNECTABLE:
+        raise NotReconnectable(connection.id, connection.lifecycle)
+    return connection
+
+
+async def _new_link(  # noqa: PLR0913 - what a link is made of
+    tx: Tx,
+    parts: Parts,
+    connection: Connection,
+    case: ReconnectCase | None,
+    *,
+    lifetime: timedelta,
+    made_by: str | None,
+) -> NewLink:
+    """Its secret is told here once; only its hash is kept."""
+    secret, now = secrets.token_urlsafe(32), parts.now()
+    link = ReconnectLink(
+        token_hash=hashed(secret),
+        business_id=connection.business_id,
+        connection_id=connection.id,
+        case_id=case.id if case else None,
+        generation=case.generation if case else connection.generation,
+        created_at=now,
+        expires_at=now + lifetime,
+        made_by=made_by,
+    )
+    await links.add(tx, link)
+    return NewLink(url=parts.addresses.link(secret), expires_at=link.expires_at)

@@ -1,9 +1,9 @@
 """What requests and answers look like."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from connection_svc.domain.attempt import Intent
 from connection_svc.domain.call_budget import CallClass, Permits
@@ -324,21 +324,69 @@ def access_answer(answer: AccessAnswer) -> UsableAnswer | ExpiredAnswer | Checki
             return CheckingAnswer(retry_after_seconds=answer.retry_after.total_seconds())
 
 
+class Asked(BaseModel):
+    """Who was asked to reconnect, and when: perhaps a while ago, then they were not told again."""
+
+    asked_at: datetime
+    recipient_user_ids: tuple[str, ...]
+
+
+class Snooze(_Body):
+    """No reminder before `until`, and one then."""
+
+    until: AwareDatetime
+
+
+class Snoozed(BaseModel):
+    """When the next reminder comes."""
+
+    until: datetime
+
+
+class LinkLifetime(_Body):
+    """How long a link is to work: half an hour to seven days."""
+
+    ttl_seconds: Annotated[int, Field(ge=1_800, le=604_800)]
+
+    @property
+    def lifetime(self) -> timedelta:
+        return timedelta(seconds=self.ttl_seconds)
+
+
+class WantedLink(LinkLifetime):
+    """A link for somebody else: to hand over, or sent by us to somebody of the business."""
+
+    send_to_user_id: Id | None = None
+
+
+class AskedLink(LinkLifetime):
+    """A link for somebody whom `asked_by` asked to reconnect."""
+
+    asked_by: Id
+
+
 class NewLink(BaseModel):
-    """A reconnect link. The address is a secret: it is in a mail and nowhere else."""
+    """A reconnect link. The address is a secret: it is told here and nowhere else."""
 
     url: str
     expires_at: datetime
 
 
+class SentLink(BaseModel):
+    """The link is made when its mail is written, and is in that mail only. It works for as long as was wanted."""
+
+    sent_to_user_id: str
+
+
 class LinkView(BaseModel):
-    """What a link leads to, as a stranger may see it."""
+    """What a link leads to, as a stranger may see it. `asked_by`: the user who gave it; null when we did ourselves."""
 
     business_id: str
     connection_id: str
     provider: str
     provider_name: str
     organisation_masked: str
+    asked_by: str | None
     state: Literal["valid", "used", "expired", "repaired"]
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from connection_svc.domain.errors import DomainError
 
+MOBILE_SETTINGS = frozenset({"warn_new_supplier"})
+
 WARNING_STAGES_DAYS = (30, 14, 7, 1)
 
 
@@ -125,6 +127,14 @@ class SettingNotSupported(DomainError):
     def __init__(self, name: str, provider: str) -> None:
         self.name, self.provider = name, provider
         super().__init__(f"{provider} does not support {name}")
+
+
+class SettingsForWebOnly(DomainError):
+    """On a phone only the warning about new suppliers is changed."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(f"{' and '.join(names)} can be changed on the web only")
 
 
 class SettingsChangedMeanwhile(DomainError):
@@ -252,16 +262,19 @@ class Connection:
         return replace(self, lifecycle=Lifecycle.REPLACED, ended_at=now, replaced_by_connection_id=successor.id)
 
     def change_settings(
-        self, wanted: Settings, *, expected_version: int, supports_supplier_warning: bool
+        self, wanted: Settings, *, expected_version: int, supports_supplier_warning: bool, on_mobile: bool = False
     ) -> "Connection":
         """Take over `wanted`; the version grows only if something differs.
 
-        Raises SettingsChangedMeanwhile and SettingNotSupported.
+        Raises SettingsChangedMeanwhile, SettingNotSupported and, on mobile, SettingsForWebOnly.
         """
         if expected_version != self.settings_version:
             raise SettingsChangedMeanwhile(expected_version, self.settings_version)
         if wanted.warn_new_supplier and not supports_supplier_warning:
             raise SettingNotSupported("warn_new_supplier", self.provider)
+        for_web = tuple(name for name in self.settings.differences(wanted) if name not in MOBILE_SETTINGS)
+        if on_mobile and for_web:
+            raise SettingsForWebOnly(for_web)
         if wanted == self.settings:
             return self
         return replace(self, settings=wanted, settings_version=self.settings_version + 1)

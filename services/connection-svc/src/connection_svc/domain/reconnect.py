@@ -4,13 +4,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from connection_svc.domain.connection import RECONNECTABLE, Connection, ExpiryReason, Lifecycle
+from connection_svc.domain.connection import RECONNECTABLE, Connection, ExpiryReason
 from connection_svc.domain.errors import DomainError
 
 REMINDERS: tuple[tuple[str, timedelta], ...] = (
     ("reminder_3_days", timedelta(days=3)),
     ("reminder_7_days", timedelta(days=7)),
 )
+
+AFTER_SNOOZE = "reminder_after_snooze"
+
+LONGEST_SNOOZE = timedelta(days=30)
+
+ASKED_AGAIN_AFTER = timedelta(days=1)
+"""Whoever asks the administrators sooner than that is told that they were asked."""
 
 LINK_LIFETIME = timedelta(days=7)
 
@@ -21,6 +28,21 @@ class CaseOutcome(StrEnum):
     RECONNECTED = "reconnected"
     CHANGED = "changed"
     DISCONNECTED = "disconnected"
+
+
+class NothingToRepair(DomainError):
+    """The connection works, or has ended: nobody is reminded of it or asked to reconnect it."""
+
+    def __init__(self, connection_id: str) -> None:
+        self.connection_id = connection_id
+        super().__init__(f"connection {connection_id} needs no repair")
+
+
+class SnoozeOutOfRange(DomainError):
+    """A snooze ends in the future, and not in the far one."""
+
+    def __init__(self) -> None:
+        super().__init__(f"a snooze ends within the next {LONGEST_SNOOZE.days} days")
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,8 @@ class ReconnectCase:
     stage: str = "opened"
     closed_at: datetime | None = None
     outcome: CaseOutcome | None = None
+    snoozed_until: datetime | None = None
+    asked_at: datetime | None = None  # when a member last asked the administrators
 
     def close(self, outcome: CaseOutcome, *, now: datetime) -> "ReconnectCase":
         """The connection works again or was given up."""
@@ -46,15 +70,41 @@ class ReconnectCase:
         """How long the customer had to wait for the repair."""
         return now - self.opened_at
 
+    def snooze(self, until: datetime, *, now: datetime) -> "ReconnectCase":
+        """No reminder before `until`, and one then, whatever the schedule says. Raises SnoozeOutOfRange."""
+        if not now < until <= now + LONGEST_SNOOZE:
+            raise SnoozeOutOfRange
+        return replace(self, snoozed_until=until)
+
+    def ask(self, *, now: datetime) -> "ReconnectCase":
+        """A member asks the administrators; the same case when they were asked a moment ago."""
+        if self.asked_at is not None and now < self.asked_at + ASKED_AGAIN_AFTER:
+            return self
+        return replace(self, asked_at=now)
+
+
+def due_reminder(case: ReconnectCase, *, now: datetime) -> str | None:
+    """The reminder to say now: the end of a snooze, or the latest of the schedule. None when none is due."""
+    due_at = remind_at(case)
+    if due_at is None or now < due_at:
+        return None
+    return AFTER_SNOOZE if case.snoozed_until is not None else _latest(case, now=now)
+
 
 def remind(case: ReconnectCase, *, now: datetime) -> ReconnectCase:
-    """Mark the latest reminder that has fallen due as said; a case seen late skips the earlier one."""
+    """The case once its due reminder was said: seen late, or after a snooze, it skips the earlier ones."""
+    return replace(case, stage=_latest(case, now=now), snoozed_until=None)
+
+
+def _latest(case: ReconnectCase, *, now: datetime) -> str:
     due = [stage for stage, after in REMINDERS if case.opened_at + after <= now]
-    return replace(case, stage=due[-1]) if due else case
+    return due[-1] if due else case.stage
 
 
 def remind_at(case: ReconnectCase) -> datetime | None:
     """When the next reminder falls due; None when the last was said or the case is closed."""
+    if case.closed_at is None and case.snoozed_until is not None:
+        return case.snoozed_until
     stages = [stage for stage, _ in REMINDERS]
     said = stages.index(case.stage) + 1 if case.stage in stages else 0
     if case.closed_at is not None or said == len(REMINDERS):
@@ -86,17 +136,18 @@ class ReconnectLink:
     token_hash: bytes
     business_id: str
     connection_id: str
-    case_id: str
-    generation: int  # the consent that died: after a repair by anyone the link has nothing left to do
+    case_id: str | None  # None: it was made while the connection still worked
+    generation: int  # the consent to renew: once anybody has, the link has nothing left to do
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    made_by: str | None = None  # user id; None: it went out with the mail about an expiry
 
     def state(self, connection: Connection, *, now: datetime) -> LinkState:
         """Repaired comes first: there is nothing left to do, however old the link is."""
         if connection.lifecycle not in RECONNECTABLE:
             return LinkState.EXPIRED
-        if connection.lifecycle is Lifecycle.ACTIVE or connection.generation > self.generation:
+        if connection.generation > self.generation:
             return LinkState.REPAIRED
         if self.used_at is not None:
             return LinkState.USED

@@ -17,6 +17,7 @@ from connection_svc.api import (
     disconnect,
     oauth,
     reconnect_links,
+    repairs,
 )
 from connection_svc.api.confirm import Confirmations
 from connection_svc.api.parts import Addresses, Parts
@@ -26,7 +27,16 @@ from connection_svc.work.give_back import AccessReturner
 from connection_svc.work.lease_permits import CallBudgets
 from connection_svc.work.token_keeper import TokenKeeper
 
-ROUTERS: Final = (connections, connection_settings, attempts, disconnect, access_tokens, reconnect_links, oauth)
+ROUTERS: Final = (
+    connections,
+    connection_settings,
+    attempts,
+    disconnect,
+    repairs,
+    access_tokens,
+    reconnect_links,
+    oauth,
+)
 
 
 async def run(settings: Settings) -> None:

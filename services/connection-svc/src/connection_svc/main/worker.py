@@ -14,6 +14,7 @@ from connection_svc.settings import Settings
 from connection_svc.work.check_reported import check_reported
 from connection_svc.work.end_attempts import end_attempts
 from connection_svc.work.give_back import AccessReturner, return_access
+from connection_svc.work.judge_health import HealthJudge
 from connection_svc.work.refresh_idle import refresh_idle
 from connection_svc.work.remind import remind
 from connection_svc.work.republish_state import say_states_weekly
@@ -29,6 +30,7 @@ async def run(settings: Settings) -> None:
         vault, known = vault_of(settings), providers.build(settings.providers, http)
         keeper = TokenKeeper(database, vault, known, now)
         returner = AccessReturner(database, vault, known, now)
+        judge = HealthJudge(database, keeper, known, now)
         second, minute = timedelta(seconds=1), timedelta(minutes=1)
         await serve(
             consumer,
@@ -37,6 +39,7 @@ async def run(settings: Settings) -> None:
             Loop("watch-consents", lambda: watch_consents(database, now), every=second),
             Loop("check-reported", lambda: check_reported(database, keeper, now), every=second),
             Loop("remind", lambda: remind(database, now), every=second),
+            Loop("judge-health", judge.judge_all, every=5 * second),
             Loop("end-attempts", lambda: end_attempts(database, now), every=second),
             Loop("return-access", lambda: return_access(database, returner, now), every=second),
             Loop("refresh-idle", lambda: refresh_idle(database, keeper, now), every=minute),

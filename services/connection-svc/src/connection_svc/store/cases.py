@@ -22,7 +22,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 SAVE = """
-UPDATE reconnect_cases SET stage = $3, remind_at = $4, closed_at = $5, outcome = $6 WHERE id = $1 AND business_id = $2
+UPDATE reconnect_cases
+   SET stage = $3, remind_at = $4, closed_at = $5, outcome = $6, snoozed_until = $7, asked_at = $8
+ WHERE id = $1 AND business_id = $2
 """
 
 
@@ -70,7 +72,17 @@ async def add(tx: Tx, case: ReconnectCase) -> None:
 
 async def save(tx: Tx, case: ReconnectCase) -> None:
     """The caller holds the row of the case's connection."""
-    await tx.execute(SAVE, case.id, case.business_id, case.stage, remind_at(case), case.closed_at, case.outcome)
+    await tx.execute(
+        SAVE,
+        case.id,
+        case.business_id,
+        case.stage,
+        remind_at(case),
+        case.closed_at,
+        case.outcome,
+        case.snoozed_until,
+        case.asked_at,
+    )
 
 
 def _case(row: asyncpg.Record) -> ReconnectCase:
@@ -84,4 +96,6 @@ def _case(row: asyncpg.Record) -> ReconnectCase:
         stage=row["stage"],
         closed_at=row["closed_at"],
         outcome=CaseOutcome(row["outcome"]) if row["outcome"] else None,
+        snoozed_until=row["snoozed_until"],
+        asked_at=row["asked_at"],
     )

@@ -10,8 +10,9 @@ from connection_svc.domain.reconnect import ReconnectLink
 BY_TOKEN = "SELECT * FROM reconnect_links WHERE token_hash = $1"  # noqa: S105 - a query, not a secret
 
 INSERT = """
-INSERT INTO reconnect_links (token_hash, business_id, connection_id, case_id, generation, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO reconnect_links (token_hash, business_id, connection_id, case_id, generation, created_at, expires_at,
+                             made_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 SAVE = "UPDATE reconnect_links SET used_at = $3 WHERE token_hash = $1 AND business_id = $2"
@@ -43,6 +44,7 @@ async def add(tx: Tx, link: ReconnectLink) -> None:
         link.generation,
         link.created_at,
         link.expires_at,
+        link.made_by,
     )
 
 
@@ -61,4 +63,5 @@ def _link(row: asyncpg.Record) -> ReconnectLink:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         used_at=row["used_at"],
+        made_by=row["made_by"],
     )

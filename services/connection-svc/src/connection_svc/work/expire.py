@@ -26,7 +26,7 @@ async def expire(
     await outbox.add(
         tx,
         outgoing.connection_expired(expired, detected_by=detected_by, at=now),
-        outgoing.reconnect_requested(expired, case, at=now),
+        outgoing.reconnect_requested(expired, case, stage=case.stage, at=now),
         outgoing.connection_state(expired, by=outgoing.SYSTEM, at=now),
     )
     details = {"reason": reason.value, "detected_by": detected_by.value}

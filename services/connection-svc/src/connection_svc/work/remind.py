@@ -1,11 +1,11 @@
-"""Reminds of repairs that nobody has made: three and seven days after they were asked for."""
+"""Reminds of repairs that nobody has made: three and seven days after they were asked for, and when a snooze ends."""
 
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database
-from connection_svc import outgoing
+from connection_svc import metrics, outgoing
+from connection_svc.domain.reconnect import due_reminder
 from connection_svc.domain.reconnect import remind as with_reminder
-from connection_svc.domain.reconnect import remind_at
 from connection_svc.store import cases, connections
 
 
@@ -19,9 +19,9 @@ async def remind(database: Database, clock: Clock) -> bool:
         connection = await connections.get_for_update(tx, due[0].business_id, due[0].connection_id)
         # Read again under the lock: another replica may have said it, or the repair may be done.
         case = await cases.find_open(tx, due[0].business_id, due[0].connection_id)
-        next_at = remind_at(case) if case else None
-        if case is not None and next_at is not None and next_at <= now:
-            reminded = with_reminder(case, now=now)
-            await cases.save(tx, reminded)
-            await outbox.add(tx, outgoing.reconnect_requested(connection, reminded, at=now))
+        stage = due_reminder(case, now=now) if case else None
+        if case is not None and stage is not None:
+            await cases.save(tx, with_reminder(case, now=now))
+            await outbox.add(tx, outgoing.reconnect_requested(connection, case, stage=stage, at=now))
+            metrics.reminders.labels(connection.provider, stage).inc()
     return True

@@ -1,4 +1,4 @@
-"""Says every connection's state again from the database: heals a state topic whose last record is an old one."""
+"""Says every state again from the database: heals a state topic whose last record is an old one."""
 
 from datetime import timedelta
 
@@ -6,13 +6,16 @@ from chassis import leases, outbox
 from chassis.clock import Clock
 from chassis.database import Database
 from connection_svc import outgoing
-from connection_svc.store import connections
+from connection_svc.store import connections, provider_health
 
 BATCH = 200
 
 
 async def republish_state(database: Database, clock: Clock) -> int:
     """The number of connections said. Safe beside traffic and to run again: readers keep the highest sequence."""
+    async with database.transaction() as tx:
+        healths = await provider_health.every(tx)
+        await outbox.add(tx, *(outgoing.provider_state(health, at=clock.now()) for health in healths))
     said, after = 0, ""
     while True:
         async with database.transaction() as tx:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from chassis import failpoints
 from chassis.clock import Clock
 from chassis.database import Database
 from connection_svc import incoming, metrics
@@ -31,7 +32,7 @@ from connection_svc.domain.grant import (
     refusal_unproven_for,
     was_just_forced,
 )
-from connection_svc.store import connections, grants, history
+from connection_svc.store import connections, grants, history, provider_health
 from connection_svc.store.grants import Quarantined
 from connection_svc.store.sealing import Undecipherable, Vault
 from connection_svc.work.expire import expire
@@ -200,6 +201,7 @@ class TokenKeeper:
         except (ProviderUnavailable, TimeoutError):
             pause = backoff(turn.grant.failed_refreshes + 1)
             return await self._no_answer(turn, "unavailable", pause, turn.begun_at)
+        failpoints.reach("grant.rotated")
         tokens = incoming.renewed(turn.grant.tokens, granted, provider, now=turn.begun_at)
         return await self._store(turn, tokens)
 
@@ -220,6 +222,8 @@ class TokenKeeper:
         metrics.refreshes.labels(turn.connection.provider, outcome).inc()
         async with self._database.transaction() as tx:
             await grants.give_up(tx, turn.grant, lease=turn.lease, pause=pause, unsettled_since=unsettled_since)
+            if outcome == "unavailable":
+                await provider_health.note(tx, turn.connection, "token_endpoint", now=self._clock.now())
         return Checking(NotUsableYet.PROVIDER_UNAVAILABLE, pause)
 
     async def _refused(self, turn: _Turn) -> AccessAnswer:
