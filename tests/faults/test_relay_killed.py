@@ -21,7 +21,7 @@ async def test_a_relay_killed_after_sending_or_in_mid_batch_loses_and_reorders_n
     places = ["relay.sent", "sender.accepted"]
     plan.shuffle(places)
     _, producer = await asyncio.gather(
-        ground.start("consumer"), ground.start("producer", rate=plan.choice([15, 25, 35]), commands=400)
+        ground.start("consumer"), ground.start("producer", rate=plan.choice([15, 25, 35]), commands=2_000)
     )
     for place in (*places, plan.choice(places)):
         time_of_death = plan.randint(1, 6 if place == "relay.sent" else 60)

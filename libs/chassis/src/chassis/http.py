@@ -3,9 +3,11 @@
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Annotated, Final
 from uuid import uuid4
 
+import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,10 +22,11 @@ from chassis.database import Database, is_outage
 from chassis.health import Checks, routes
 from chassis.idempotency import Idempotency
 from chassis.observe import traceparent
+from chassis.openapi import OF_EVERY_ROUTE, describe, may_answer
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate
 
-__all__ = ["MAX_BODY_BYTES", "Problem", "allow", "create_app"]
+__all__ = ["MAX_BODY_BYTES", "Problem", "allow", "create_app", "may_answer"]
 
 MAX_BODY_BYTES: Final = 1_000_000
 
@@ -45,7 +48,8 @@ def create_app(  # noqa: PLR0913 - what an app is made of
 
     With `gate` and `database`, a POST that carries an Idempotency-Key runs once (see idempotency.py).
     """
-    app = FastAPI(title=title, version=version, routes=routes(health))
+    app = FastAPI(title=title, version=version, routes=routes(health), responses=may_answer(*OF_EVERY_ROUTE))
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     for router in routers:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _answer)
@@ -139,6 +143,8 @@ def _as_problem(error: Exception) -> Problem:
             for each in error.errors()
         ]
         return Problem(422, "invalid_request", "The request does not fit", "See the fields in errors.", errors)
+    if isinstance(error, (UnicodeEncodeError, asyncpg.CharacterNotInRepertoireError)):  # half a character, or a null
+        return Problem(422, "invalid_text", "The request does not fit", "Some text has a character that none can have.")
     if is_outage(error):
         _log.warning("request.outage", error=f"{type(error).__name__}: {error}")
         return Problem(503, "unavailable", "Not available just now", "Try again soon.", headers={"Retry-After": "2"})

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from chassis.database import Database
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from list_svc.api.paging import next_cursor, page_by, with_one_more
 from list_svc.api.problems import told_as_problems
@@ -54,7 +54,7 @@ class EntriesOut(BaseModel):
 
 
 def router(database: Database, gate: Gate) -> APIRouter:
-    api = APIRouter(prefix="/api/v1/connections/{connection_id}/lists", tags=["lists"])
+    api = APIRouter(prefix="/api/v1/connections/{connection_id}/lists", tags=["lists"], responses=may_answer(404))
     reader = Annotated[Caller, Depends(allow(gate, "admin", "member", "publisher", "accountant", "operator"))]
 
     @api.get("")

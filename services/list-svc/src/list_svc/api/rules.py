@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from list_svc import outgoing
 from list_svc.api.paging import next_cursor, page_by, with_one_more
@@ -83,7 +83,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
         following = next_cursor(found, page, lambda rule: (rule.rule_id,))
         return RulesOut(items=tuple(map(_out, found[: page.limit])), next=following)
 
-    @api.post("", status_code=201)
+    @api.post("", status_code=201, responses=may_answer(404, 409))
     async def write_rule(body: RuleBody, caller: administrator, response: Response) -> RuleOut:
         """A new rule. Its entries have to be in the connection's lists."""
         now = clock.now()
@@ -96,14 +96,14 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
         response.headers["Location"] = f"/api/v1/rules/{rule.rule_id}"
         return _answer(rule, response)
 
-    @api.get("/{rule_id}")
+    @api.get("/{rule_id}", responses=may_answer(404))
     async def read_rule(rule_id: str, caller: reader, response: Response) -> RuleOut:
         with told_as_problems():
             async with database.transaction() as tx:
                 rule = await store.get(tx, rule_id, caller.business_id)
         return _answer(rule, response)
 
-    @api.put("/{rule_id}")
+    @api.put("/{rule_id}", responses=may_answer(404, 409, 412, 428))
     async def rewrite_rule(
         rule_id: str, body: RuleBody, caller: administrator, response: Response, if_match: IfMatch = None
     ) -> RuleOut:
@@ -118,7 +118,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
                 await outbox.add(tx, outgoing.rule_state(rule, at=now))
         return _answer(rule, response)
 
-    @api.delete("/{rule_id}", status_code=204)
+    @api.delete("/{rule_id}", status_code=204, responses=may_answer(404, 412, 428))
     async def delete_rule(rule_id: str, caller: administrator, if_match: IfMatch = None) -> None:
         now, seen = clock.now(), revision_in(if_match)
         with told_as_problems():

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from chassis.clock import Clock
 from chassis.database import Database
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate
 from notifier_svc.domain.notices import Connection, Notice, Stage
@@ -53,7 +53,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
         following = found[limit - 1].notice_id if len(found) > limit else None
         return NoticesOut(items=tuple(_out(notice, known) for notice in found[:limit]), next=following)
 
-    @api.post("/{notice_id}/read", status_code=204)
+    @api.post("/{notice_id}/read", status_code=204, responses=may_answer(404))
     async def mark_read(notice_id: str, caller: person) -> None:
         """Reading it again changes nothing."""
         async with database.transaction() as tx:

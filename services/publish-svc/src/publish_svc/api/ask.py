@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from publish_svc import outgoing
 from publish_svc.api.callers import WRITERS, lock_item
@@ -27,7 +27,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/api/v1/items", tags=["items"])
     writer = Annotated[Caller, Depends(allow(gate, *WRITERS))]
 
-    @api.post("/publish", status_code=202)
+    @api.post("/publish", status_code=202, responses=may_answer(404, 409))
     async def publish_items(body: AskManyBody, caller: writer) -> AskedOut:
         """Ask for many, in this order. 404, and nothing asked, when one of them is unknown."""
         bulk_id = new_id("blk")
@@ -42,7 +42,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
                     refused.append(RefusedOut(item_id=item_id, code=as_problem(error).code, detail=f"{error}."))
         return AskedOut(bulk_id=bulk_id, items=tuple(map(item_out, asked)), refused=tuple(refused))
 
-    @api.post("/{item_id}/publish", status_code=202)
+    @api.post("/{item_id}/publish", status_code=202, responses=may_answer(404, 409))
     async def publish_item(item_id: Id, caller: writer, response: Response, body: AskBody | None = None) -> ItemOut:
         """Ask for one. Already on its way: nothing changes. 409 `item_not_publishable` in any other state."""
         response.headers["Location"] = f"/api/v1/items/{item_id}"
@@ -52,7 +52,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
                 again = body is not None and body.again
                 return item_out(await _ask(tx, connection, item, caller, now=clock.now(), again=again))
 
-    @api.post("/{item_id}/retry", status_code=202)
+    @api.post("/{item_id}/retry", status_code=202, responses=may_answer(404, 409))
     async def retry_item(item_id: Id, caller: writer, response: Response) -> ItemOut:
         """Ask again for one that failed; it goes to the end of its lane.
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from publish_svc.api.callers import WRITERS, lock_item
 from publish_svc.api.problems import connection_unknown, item_unknown, told_as_problems
@@ -22,7 +22,7 @@ def router(database: Database, gate: Gate, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/api/v1/items", tags=["items"])
     writer = Annotated[Caller, Depends(allow(gate, *WRITERS))]
 
-    @api.put("/{external_id}")
+    @api.put("/{external_id}", responses={201: {"model": ItemOut}, **may_answer(404, 409)})
     async def deliver_item(external_id: ExternalId, body: ItemBody, caller: writer, response: Response) -> ItemOut:
         """Create the item, or correct it. The same again changes nothing.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from chassis.database import Database
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.problems import Problem
 from chassis.service_tokens import Caller, Gate
 from publish_svc.api.callers import READERS
@@ -65,7 +65,7 @@ def router(database: Database, gate: Gate) -> APIRouter:
             found = await items.counts(tx, caller.business_id)
         return CountsOut(statuses={status.value: found.get(status, 0) for status in ItemStatus})
 
-    @api.get("/items/{item_id}")
+    @api.get("/items/{item_id}", responses=may_answer(404))
     async def show_item(item_id: Id, caller: reader) -> ItemOut:
         async with database.transaction() as tx:
             item = await items.get(tx, caller.business_id, item_id)
@@ -73,7 +73,7 @@ def router(database: Database, gate: Gate) -> APIRouter:
             raise item_unknown(item_id)
         return item_out(item)
 
-    @api.get("/items/{item_id}/history")
+    @api.get("/items/{item_id}/history", responses=may_answer(404))
     async def show_history(item_id: Id, caller: reader) -> HistoryOut:
         """Every status the item came to and every attempt at it, the oldest first."""
         async with database.transaction() as tx:
@@ -85,7 +85,7 @@ def router(database: Database, gate: Gate) -> APIRouter:
         entries += map(_attempt_out, attempts)
         return HistoryOut(items=tuple(sorted(entries, key=lambda entry: entry.at)))
 
-    @api.get("/connections/{connection_id}/held")
+    @api.get("/connections/{connection_id}/held", responses=may_answer(404))
     async def show_held(connection_id: Id, caller: reader, limit: Limit = 50, cursor: Cursor = None) -> HeldOut:
         """What waits at the connection and why, in the order it will go, and how its last release stands."""
         async with database.transaction() as tx:

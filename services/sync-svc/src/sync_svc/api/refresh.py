@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from chassis import outbox
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from relink_contracts.envelope import Outgoing
 from relink_contracts.fields import ListName
@@ -34,7 +34,7 @@ def routes(gate: Gate, database: Database, clock: Clock, pace: Pace) -> APIRoute
     router = APIRouter(prefix="/api/v1", tags=["sync"])
     may_refresh = Depends(allow(gate, "admin", "member", "publisher", "accountant"))
 
-    @router.post("/connections/{connection_id}/refresh", status_code=202)
+    @router.post("/connections/{connection_id}/refresh", status_code=202, responses=may_answer(404, 409, 429))
     async def refresh(
         connection_id: str,
         response: Response,

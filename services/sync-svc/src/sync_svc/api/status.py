@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from chassis.clock import Clock
 from chassis.database import Database
-from chassis.http import allow
+from chassis.http import allow, may_answer
 from chassis.service_tokens import Caller, Gate
 from sync_svc.api.problems import told_as_problems
 from sync_svc.domain.entries import ListState
@@ -17,7 +17,7 @@ from sync_svc.store import connections, entries, runs, schedules
 
 
 def routes(gate: Gate, database: Database, clock: Clock) -> APIRouter:
-    router = APIRouter(prefix="/api/v1", tags=["sync"])
+    router = APIRouter(prefix="/api/v1", tags=["sync"], responses=may_answer(404))
     may_read = Depends(allow(gate, "admin", "member", "publisher", "accountant", "operator"))
 
     @router.get("/connections/{connection_id}/sync")
