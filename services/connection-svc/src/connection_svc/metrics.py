@@ -43,5 +43,5 @@ reconnect_duration: Final = Histogram(
 )
 
 # 1 while we call the provider degraded: customers see a banner, items are held, nothing expires. Nothing to do here but
-# to look at the provider's status page; it ends by itself. docs/runbooks/provider-degraded.md
+# to look at the provider's status page; it ends by itself. docs/runbooks/provider-down.md
 degraded: Final = Gauge("provider_degraded", "Whether the provider struggles", ["provider"])
