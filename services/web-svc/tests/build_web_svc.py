@@ -157,7 +157,7 @@ class FakeConnectionService(FakeService):
     attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=lambda: {"why": "The connection works.", "next": None})
-    takes_access_back: bool = True
+    becomes_of_access: str = "given_back"
     refuses_choice: str | None = None
     asked_at: datetime = NOW
     start_url: str = "http://localhost:8001/oauth/start/att_1"
@@ -224,7 +224,7 @@ class FakeConnectionService(FakeService):
     def _disconnect(self, request: Request) -> Any:
         found = self.connections[request.path_params["id"]]
         found |= {"lifecycle": "disconnected", "ended_at": NOW.isoformat()}
-        return found | {"revoked_at_provider": self.takes_access_back}
+        return found | {"access": self.becomes_of_access}
 
     def _running(self, _request: Request) -> Any:
         return {"items": [each for each in self.attempts.values() if each["state"] in {"started", "returned"}]}

@@ -217,10 +217,10 @@ class Connections:
         made = await self._service.post(speaker, path, body, key=key)
         return answers.NewLink.model_validate(made) if send_to is None else None
 
-    async def disconnect(self, speaker: Speaker, connection_id: str, *, keep_lists: bool, key: str) -> bool:
-        """Leave the provider; whether it has taken our access back."""
+    async def disconnect(self, speaker: Speaker, connection_id: str, *, keep_lists: bool, key: str) -> str:
+        """Leave the provider; what became of our access there: `given_back`, `not_yet` or `not_possible`."""
         path, body = f"/api/v1/connections/{connection_id}/disconnect", {"keep_lists": keep_lists}
-        return bool((await self._service.post(speaker, path, body, key=key))["revoked_at_provider"])
+        return str((await self._service.post(speaker, path, body, key=key))["access"])
 
     async def link(self, token: str) -> answers.ReconnectLink:
         return answers.ReconnectLink.model_validate(

@@ -134,14 +134,16 @@ MESSAGES: Mapping[str, str] = {
     "one {# item is waiting and stays} other {# items are waiting and stay}} here until you connect again.",
     "disconnect.rules": "{n, plural, one {Your automation rule is} other {Your # automation rules are}} kept, "
     "and rest until there are lists to match them to.",
-    "disconnect.revoked": "We give our access back to {provider}. Nobody here can use it again.",
+    "disconnect.revoked": "We give our access back to {provider}, and nobody here can use it again. "
+    "You hear whether {provider} took it.",
     "disconnect.published": "What is in {provider} already stays there.",
     "disconnect.keep": "A new connection can then be merged with them, so that rules go on.",
     "disconnect.clear": "Categories, tax rates and suppliers are removed here. This cannot be undone.",
     "disconnect.mistyped": "That is not the name of the organisation. Nothing has changed. Type **{organisation}**.",
-    "left.told": "Disconnected. {provider} has taken our access back.",
-    "left.untold": "Disconnected. We could not tell {provider} yet and keep trying. You can remove our access in "
+    "left.given_back": "Disconnected. {provider} has taken our access back.",
+    "left.not_yet": "Disconnected. We could not tell {provider} yet and keep trying. You can remove our access in "
     "{provider} as well.",
+    "left.not_possible": "Disconnected. {provider} lets only you take our access back: remove it there as well.",
     "settings.saved": "Saved. The settings count from now on.",
     "settings.conflict": "**{name} changed this {ago}.** Nothing of yours was saved. "
     "Review the change below, then save again if you still want yours.",

@@ -16,7 +16,7 @@ async def test_what_leaving_means_is_said_first(world: World) -> None:
     assert page.heading == "Disconnect Demo Trading Ltd"
     assert "3 items are waiting and stay here until you connect again." in page.text
     assert "Your 7 automation rules are kept" in page.text
-    assert "We give our access back to Xero." in page.text
+    assert "We give our access back to Xero, and nobody here can use it again." in page.text
     assert page.href("Cancel") == MANAGE
 
 
@@ -44,18 +44,19 @@ async def test_where_rules_hang_on_it_the_wrong_name_changes_nothing(world: Worl
 async def test_without_rules_nothing_has_to_be_typed(world: World) -> None:
     world.list_service.rules = 0
     sent = await (await opened(world)).press("Disconnect")
-    assert sent.leads_to == f"{MANAGE}?said=left.told"
+    assert sent.leads_to == f"{MANAGE}?said=left.given_back"
 
 
 @pytest.mark.parametrize(
-    ("takes_back", "words"),
+    ("access", "words"),
     [
-        (True, "Disconnected. Xero has taken our access back."),
-        (False, "Disconnected. We could not tell Xero yet and keep trying."),
+        ("given_back", "Disconnected. Xero has taken our access back."),
+        ("not_yet", "Disconnected. We could not tell Xero yet and keep trying."),
+        ("not_possible", "Disconnected. Xero lets only you take our access back: remove it there as well."),
     ],
 )
-async def test_whether_the_provider_took_our_access_back_is_said(world: World, takes_back: bool, words: str) -> None:
-    world.connection_service.takes_access_back = takes_back
+async def test_what_became_of_our_access_is_said(world: World, access: str, words: str) -> None:
+    world.connection_service.becomes_of_access = access
     page = await opened(world)
     sent = await page.press("Disconnect", organisation_name="Demo Trading Ltd")
     manage = await page.browser.open(sent.leads_to)

@@ -23,8 +23,9 @@ class Said(StrEnum):
 
     LISTS_ASKED = "lists.asked"
     LISTS_FRESH = "lists.fresh"
-    LEFT = "left.told"
-    LEFT_UNTOLD = "left.untold"
+    LEFT = "left.given_back"
+    LEFT_NOT_YET = "left.not_yet"
+    LEFT_NOT_POSSIBLE = "left.not_possible"
     SNOOZED = "repair.snoozed"
 
 

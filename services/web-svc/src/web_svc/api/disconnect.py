@@ -31,10 +31,10 @@ async def disconnect(request: Request, site: TheSite, manager: AManager, form: P
     typed = str(form.get("organisation_name", "")).strip()
     if rules and typed.casefold() != view.organisation.casefold():
         return await _page(request, manager, view, rules=rules, mistyped=typed)
-    is_revoked = await site.connections.disconnect(
+    access = await site.connections.disconnect(
         manager.speaker, connection_id, keep_lists=form.get("lists") != "clear", key=key_of(form)
     )
-    said = Said.LEFT if is_revoked else Said.LEFT_UNTOLD
+    said = {"given_back": Said.LEFT, "not_possible": Said.LEFT_NOT_POSSIBLE}.get(access, Said.LEFT_NOT_YET)
     return RedirectResponse(f"/b/{manager.business_id}/settings/connections/{connection_id}?said={said}", 303)
 
 

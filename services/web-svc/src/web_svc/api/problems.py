@@ -105,9 +105,7 @@ async def _tell(
 
 
 async def _sign_in(request: Request, _error: Exception) -> Response:
-    """A page sends to the sign-in and comes back, or to the link that was left through; a form or a fragment is told
-    that the session has ended.
-    """
+    """A page leads to the sign-in or back to a spent link; a form or a fragment is told that the session has ended."""
     if request.method != "GET" or "HX-Request" in request.headers or request.url.path.endswith("/events"):
         return await _tell(request, SIGNED_OUT)
     return RedirectResponse(way_back(request) or sign_in_address(request.url.path, request.url.query), 303)
