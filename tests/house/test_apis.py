@@ -31,7 +31,7 @@ from devstack.openapi import FOLDER, WITH_AN_API
 from devstack.processes import wait_until
 from devstack.stack import Stack
 
-REQUESTS = 40  # of each operation, good ones and broken ones each
+REQUESTS = 25  # of each operation, good ones and broken ones each
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

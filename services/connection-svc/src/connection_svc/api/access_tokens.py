@@ -33,7 +33,7 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(
         prefix="/internal/connections/{connection_id}/access-token",
         tags=["internal"],
-        dependencies=[Depends(problems.translated)],
+        **problems.TRANSLATED,
     )
     user_of_tokens = callers.services(parts.gate, *_DETECTED_BY)
 

@@ -93,7 +93,9 @@ def new_attempt(  # noqa: PLR0913 - everything that is known of a journey when i
 def router(parts: Parts) -> APIRouter:
     """The resource `connection-attempts`."""
     routes = APIRouter(
-        prefix="/api/v1/connection-attempts", tags=["attempts"], dependencies=[Depends(problems.translated)]
+        prefix="/api/v1/connection-attempts",
+        tags=["attempts"],
+        **problems.TRANSLATED,
     )
     administrator = callers.administrators(parts.gate)
 

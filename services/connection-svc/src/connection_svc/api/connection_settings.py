@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Response
 
 from chassis import outbox
+from chassis.http import may_answer
 from chassis.service_tokens import Caller
 from connection_svc import outgoing
 from connection_svc.api import callers, problems
@@ -16,7 +17,7 @@ from connection_svc.store import connections, history
 
 def router(parts: Parts) -> APIRouter:
     """`/api/v1/connections/{id}/settings`."""
-    routes = APIRouter(prefix="/api/v1", tags=["connections"], dependencies=[Depends(problems.translated)])
+    routes = APIRouter(prefix="/api/v1", tags=["connections"], **problems.TRANSLATED)
     reader, administrator = callers.readers(parts.gate), callers.administrators(parts.gate)
 
     @routes.get("/connections/{connection_id}/settings")
@@ -27,7 +28,7 @@ def router(parts: Parts) -> APIRouter:
         response.headers["ETag"] = _etag(connection)
         return Settings.of(connection)
 
-    @routes.put("/connections/{connection_id}/settings")
+    @routes.put("/connections/{connection_id}/settings", responses=may_answer(412, 428))
     async def change_settings(  # noqa: PLR0913, PLR0917 - parts of the request
         connection_id: str,
         body: Settings,

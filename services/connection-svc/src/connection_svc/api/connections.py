@@ -23,7 +23,7 @@ from connection_svc.api.wire import (
 )
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.explain import Circumstances, explain
-from connection_svc.store import access_returns, connections, grants, history
+from connection_svc.store import access_returns, connections, grants, history, provider_health
 
 LATEST = 2**62
 
@@ -32,7 +32,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 def router(parts: Parts) -> APIRouter:
     """The resource `connections`, and what the providers can do."""
-    routes = APIRouter(prefix="/api/v1", tags=["connections"], dependencies=[Depends(problems.translated)])
+    routes = APIRouter(prefix="/api/v1", tags=["connections"], **problems.TRANSLATED)
     reader = callers.readers(parts.gate)
 
     @routes.get("/providers")
@@ -102,6 +102,7 @@ async def _circumstances(tx: Tx, parts: Parts, connection: Connection) -> Circum
     return Circumstances(
         provider_name=_name_of(parts, connection),
         is_quarantined=await grants.is_quarantined(tx, connection),
+        is_degraded=(await provider_health.get(tx, connection.provider)).is_degraded,
         is_leaving=await access_returns.is_due(tx, connection),
         successor=successor,
     )

@@ -18,7 +18,7 @@ from connection_svc.store import access_returns, connections, grants, history
 
 def router(parts: Parts) -> APIRouter:
     """`/api/v1/connections/{id}/disconnect`."""
-    routes = APIRouter(prefix="/api/v1", tags=["connections"], dependencies=[Depends(problems.translated)])
+    routes = APIRouter(prefix="/api/v1", tags=["connections"], **problems.TRANSLATED)
     administrator = callers.administrators(parts.gate)
 
     @routes.post("/connections/{connection_id}/disconnect")

@@ -1,8 +1,11 @@
 """Refusals of the domain and the store as RFC 9457 problems. The only place where one becomes the other."""
 
 from collections.abc import AsyncIterator
+from typing import Any, Final
 
-from chassis.http import Problem
+from fastapi import Depends
+
+from chassis.http import Problem, may_answer
 from connection_svc.domain.attempt import (
     AttemptOver,
     AttemptRunning,
@@ -54,7 +57,7 @@ _FIELDS: dict[type[DomainError], str] = {SnoozeOutOfRange: "until", UnknownRecip
 
 
 async def translated() -> AsyncIterator[None]:
-    """A dependency of every router: what its routes refuse comes out as a problem."""
+    """What the routes refuse comes out as a problem."""
     try:
         yield
     except _NOT_FOUND as unknown:
@@ -76,6 +79,10 @@ async def translated() -> AsyncIterator[None]:
         field = _FIELDS.get(type(refusal))
         errors = [{"pointer": f"/body/{field}", "code": code, "detail": str(refusal)}] if field else []
         raise Problem(status, code, title, str(refusal), errors) from refusal
+
+
+TRANSLATED: Final[dict[str, Any]] = {"dependencies": [Depends(translated)], "responses": may_answer(404, 409)}
+"""What every router is made with."""
 
 
 def unknown_provider(provider: str) -> Problem:

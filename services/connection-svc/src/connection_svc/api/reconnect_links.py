@@ -23,7 +23,7 @@ from connection_svc.store import attempts, cases, connections, history, links, m
 
 def router(parts: Parts) -> APIRouter:
     """`/api/v1/connections/{id}/reconnect-links`, and for the services that mail and show links `/internal`."""
-    routes = APIRouter(dependencies=[Depends(problems.translated)])
+    routes = APIRouter(**problems.TRANSLATED)
     _for_people(routes, parts)
     _for_the_mail(routes, parts)
     _for_the_page(routes, parts)

@@ -21,7 +21,9 @@ from connection_svc.store.checks import Check
 def router(parts: Parts) -> APIRouter:
     """`ask-admin`, `snooze` and `check` of a connection."""
     routes = APIRouter(
-        prefix="/api/v1/connections/{connection_id}", tags=["repairs"], dependencies=[Depends(problems.translated)]
+        prefix="/api/v1/connections/{connection_id}",
+        tags=["repairs"],
+        **problems.TRANSLATED,
     )
     person, administrator = callers.people(parts.gate), callers.administrators(parts.gate)
 
