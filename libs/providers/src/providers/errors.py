@@ -85,8 +85,8 @@ class BudgetSpent(Throttled):
 class ProviderUnavailable(ProviderError):
     """No usable answer, and nothing was written. Says nothing about the connection.
 
-    `symptom`: connect, timeout, broken, server_error, malformed, unexpected, client_refused (our own id or secret),
-    deadline_passed (the write was never sent).
+    `symptom`: connect, timeout, broken, server_error, malformed, too_large, unexpected,
+    client_refused (our own id or secret), deadline_passed (the write was never sent).
     """
 
     def __init__(self, symptom: str, detail: str = "") -> None:

@@ -1,5 +1,6 @@
 """One request to a provider, with every way it can fail translated."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -15,6 +16,9 @@ from providers.errors import OutcomeUnknown, Problem, ProviderError, ProviderUna
 from providers.models import Document, Permit, Published, unlimited
 
 RETRY_AFTER_UNSAID = timedelta(seconds=60)
+LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a page of 1,000 contacts has two million
+LONGEST_ANSWER = 6  # times the client's own read time-out, which is between two packets and so for ever in sum
+OF_THE_TRANSPORT = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 
@@ -27,7 +31,7 @@ async def send(  # noqa: PLR0913 - each one is part of the request
     auth: httpx2.BasicAuth | None = None,
     deadline: float | None = None,
 ) -> httpx2.Response:
-    """The provider's answer, whatever its status; `refuse_unusable` judges that.
+    """The provider's answer, whatever its status; `refuse_unusable` judges that. It has bounds of size and time.
 
     `writes` says whether a lost answer leaves something in doubt. The `permit` is awaited first. Past `deadline`
     (`time.monotonic()`) nothing is sent, and waiting for a connection ends there too; what was sent before it may still
@@ -42,14 +46,33 @@ async def send(  # noqa: PLR0913 - each one is part of the request
         request.extensions["timeout"] = timeout | {
             phase: left if timeout[phase] is None else min(timeout[phase], left) for phase in ("connect", "pool")
         }
+    patience = request.extensions["timeout"]["read"]
     try:
-        return await http.send(request, auth=auth)
+        async with asyncio.timeout(patience and LONGEST_ANSWER * patience):
+            response = await http.send(request, auth=auth, stream=True)
+            return await _whole(response, writes=writes)
+    except TimeoutError as error:
+        raise lost("timeout", "too slow", writes=writes) from error
     except NOT_SENT as error:
         raise ProviderUnavailable("connect", type(error).__name__) from error
     except httpx2.TimeoutException as error:
         raise lost("timeout", type(error).__name__, writes=writes) from error
     except httpx2.RequestError as error:
         raise lost("broken", type(error).__name__, writes=writes) from error
+
+
+async def _whole(response: httpx2.Response, *, writes: bool) -> httpx2.Response:
+    """The answer, read to its end and unpacked; as lost where it is too large."""
+    body = bytearray()
+    try:
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise lost("too_large", f"more than {LARGEST_ANSWER} bytes", writes=writes)
+    finally:
+        await response.aclose()
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in OF_THE_TRANSPORT]
+    return httpx2.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
 
 def lost(symptom: str, detail: str = "", *, writes: bool) -> ProviderError:

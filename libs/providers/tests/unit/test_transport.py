@@ -1,6 +1,10 @@
 """What a failed call means. The same for both providers, tried through Xero; what a real network does is not here."""
 
+import asyncio
+import gzip
+import json
 import time
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx2
@@ -8,6 +12,7 @@ import pytest
 from build_providers import ACCESS, Practice, a_bill, an_invoice, invoices, ok, soon
 
 from providers.errors import OutcomeUnknown, ProviderUnavailable, Refused, Throttled
+from providers.http import LARGEST_ANSWER, send
 from providers.models import ListName
 
 NOT_SENT = [httpx2.ConnectError("refused"), httpx2.ConnectTimeout("slow"), httpx2.PoolTimeout("busy")]
@@ -58,6 +63,51 @@ async def test_a_list_of_another_shape_than_promised_is_no_answer(body: bytes) -
     practice = Practice(Organisation=httpx2.Response(200, content=body))
     with pytest.raises(ProviderUnavailable, match="malformed"):
         await practice.xero.read_list(ACCESS, ListName.ORGANISATION, None)
+
+
+class Endless:
+    """An answer of 100 MB, or one that never ends; `sent` counts what was taken of it."""
+
+    def __init__(self, *, pause: float = 0) -> None:
+        self.pause, self.sent = pause, 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self.sent < 100_000_000:
+            await asyncio.sleep(self.pause)
+            self.sent += 1_000_000
+            yield b" " * 1_000_000
+
+
+async def test_an_answer_of_a_hundred_megabytes_is_not_read_to_its_end() -> None:
+    endless = Endless()
+    practice = Practice(
+        Organisation=httpx2.Response(200, content=endless), Invoices=httpx2.Response(200, content=Endless())
+    )
+    with pytest.raises(ProviderUnavailable, match="too_large"):
+        await practice.xero.read_list(ACCESS, ListName.ORGANISATION, None)
+    assert endless.sent <= LARGEST_ANSWER + 1_000_000
+    with pytest.raises(OutcomeUnknown, match="too_large"):
+        await practice.xero.create_bill(ACCESS, a_bill(), "key", soon())
+
+
+async def test_an_answer_that_packs_a_hundred_megabytes_into_a_few_is_not_unpacked_to_its_end() -> None:
+    packed = httpx2.Response(200, content=gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(ProviderUnavailable, match="too_large"):
+        await Practice(Organisation=packed).xero.read_list(ACCESS, ListName.ORGANISATION, None)
+
+
+async def test_an_answer_that_trickles_for_ever_is_given_up() -> None:
+    trickle = httpx2.MockTransport(lambda _: httpx2.Response(200, content=Endless(pause=0.05)))
+    async with httpx2.AsyncClient(transport=trickle, timeout=0.1) as client:
+        with pytest.raises(ProviderUnavailable, match="too slow"):
+            await send(client, client.build_request("GET", "http://provider.test"), writes=False)
+
+
+async def test_a_packed_answer_is_read_like_any_other() -> None:
+    body = json.dumps({"Organisations": [{"Name": "Demo", "OrganisationID": "1", "BaseCurrency": "GBP"}]}).encode()
+    packed = httpx2.Response(200, content=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    reading = await Practice(Organisation=packed).xero.read_list(ACCESS, ListName.ORGANISATION, None)
+    assert [entry.name for entry in reading.entries] == ["Demo"]
 
 
 async def test_a_redirect_is_not_followed_with_a_token_in_hand() -> None:
