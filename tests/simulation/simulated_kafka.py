@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import zlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from itertools import cycle
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from aiokafka.errors import (
     KafkaTimeoutError,
 )
 
+from chassis.kafka import _hash
 from relink_contracts.envelope import RecordToSend
 
 if TYPE_CHECKING:
@@ -43,6 +44,17 @@ class Fate(Enum):
     REFUSED = "refused"
 
 
+@dataclass(frozen=True)
+class Written:
+    """A record that Kafka took."""
+
+    record: ConsumerRecord
+    is_confirmed: bool = True
+    """Whether its sender was told."""
+    is_late: bool = False
+    """Whether its sender had been cut off from the database meanwhile, and somebody else may have sent it."""
+
+
 class Kafka:
     """One cluster. Topics are there when they are first spoken of, with `partitions` partitions."""
 
@@ -51,10 +63,6 @@ class Kafka:
         self.partitions, self.is_away = 1, False
         self.fate_on: dict[str, Fate] = {}
         """By topic, what becomes of everything sent there."""
-        self.written: list[ConsumerRecord] = []
-        """Whatever any partition took, in the order in which it came."""
-        self.unanswered: set[int] = set()
-        """Which of these the sender was not told of."""
         self.topics: dict[str, list[list[ConsumerRecord]]] = {}
         self.committed: dict[tuple[str, TopicPartition], int] = {}
         self.groups: dict[str, Group] = defaultdict(lambda: Group(self))
@@ -66,15 +74,23 @@ class Kafka:
     def topic(self, name: str) -> list[list[ConsumerRecord]]:
         return self.topics.setdefault(name, [[] for _ in range(self.partitions)])
 
-    def append(self, record: RecordToSend) -> ConsumerRecord:
+    def partition_of(self, record: RecordToSend) -> int:
+        return _hash(record.key) % len(self.topic(record.topic))
+
+    def append(self, record: RecordToSend, *, is_confirmed: bool = True, is_late: bool = False) -> ConsumerRecord:
         topic, key, value, headers = record
-        log = self.topic(topic)
-        number = zlib.crc32(key or b"") % len(log)
-        written = ConsumerRecord(topic, number, len(log[number]), 0, 0, key, value, 0, 0, 0, tuple(headers))
-        log[number].append(written)
-        self.written.append(written)
+        number = self.partition_of(record)
+        log = self.topic(topic)[number]
+        taken = ConsumerRecord(topic, number, len(log), 0, 0, key, value, 0, 0, 0, tuple(headers))
+        log.append(taken)
+        self.world.happened.append(Written(taken, is_confirmed, is_late))
         self.tell()
-        return written
+        return taken
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of the topic the group has not committed."""
+        logs = enumerate(self.topic(topic))
+        return sum(len(log) - self.committed.get((group, TopicPartition(topic, number)), 0) for number, log in logs)
 
     def tell(self) -> None:
         """Whoever polls may find something now."""
@@ -82,7 +98,7 @@ class Kafka:
         self.news = asyncio.Event()
 
     def take(
-        self, records: Sequence[RecordToSend], fates: Sequence[Fate] = (Fate.CONFIRMED,)
+        self, records: Sequence[RecordToSend], fates: Sequence[Fate] = (Fate.CONFIRMED,), *, is_late: bool = False
     ) -> list[KafkaError | None]:
         """What the sender is told, `fates` going round. A partition takes nothing after what it refused."""
         if self.is_away:
@@ -91,15 +107,13 @@ class Kafka:
         told: list[KafkaError | None] = []
         for record, drawn in zip(records, cycle(fates), strict=False):
             fate = self.fate_on.get(record.topic, drawn)
-            place = (record.topic, zlib.crc32(record.key or b"") % len(self.topic(record.topic)))
+            place = (record.topic, self.partition_of(record))
             if fate is Fate.REFUSED or place in shut:
                 shut.add(place)
                 told.append(KafkaTimeoutError("refused"))
             else:
-                self.append(record)
+                self.append(record, is_confirmed=fate is Fate.CONFIRMED, is_late=is_late)
                 told.append(None if fate is Fate.CONFIRMED else KafkaTimeoutError("no answer"))
-                if fate is Fate.UNANSWERED:
-                    self.unanswered.add(len(self.written) - 1)
         return told
 
     def falls_silent(self, process: str) -> None:

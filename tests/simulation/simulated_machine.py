@@ -1,5 +1,6 @@
 """What the four state machines have in common, and how they are run."""
 
+import asyncio
 import functools
 import os
 import random
@@ -11,13 +12,16 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import ConsumerRecord
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
-from simulated_kafka import Fate
+from simulated_kafka import Fate, Written
+from simulated_postgres import Committed
 from simulated_things import THINGS, ThingHappened, ThingState, said
-from simulated_world import Asked, World
+from simulated_world import Asked, Violation, World, must
 
+from chassis import outbox
+from chassis.run import Job
 from relink_contracts.envelope import Outgoing, RecordToSend, to_record
 
 TIMES = int(os.environ.get("SIMULATE_TIMES", "1"))
@@ -31,15 +35,6 @@ things = st.sampled_from([THINGS[0], *THINGS])
 events = st.sampled_from([ThingHappened, ThingHappened, ThingState])
 
 
-class Violation(AssertionError):
-    """The product broke a promise."""
-
-
-def must(promise: str, kept: object) -> None:
-    if not kept:
-        raise Violation(promise)
-
-
 class Place(NamedTuple):
     """Of an event: its topic, its entity, and which of that entity's on that topic it is."""
 
@@ -48,16 +43,28 @@ class Place(NamedTuple):
     number: int
 
 
+class Running(NamedTuple):
+    """A process of the product: its task, and what tells it to stop."""
+
+    task: asyncio.Task[None]
+    stopping: asyncio.Event
+
+
+class ChangedItsMind(Exception):
+    """Ends a transaction that has said something already."""
+
+
 class Simulation(RuleBasedStateMachine):
-    """One run: a world with stand-ins at the edges of the product, and what is true in it."""
+    """One run: a world with stand-ins at the edges of the product, and the model of what must be true in it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.world = World()
         self.world.stand_in(self.patch)
-        self._numbers = count(1)
-        self._sequences: dict[str, int] = defaultdict(int)
+        self.running: dict[str, Running] = {}
+        self.says: dict[str, list[Outgoing]] = {}
+        """By process, what its transaction says, if it commits."""
         self.expected: dict[str, tuple[Place, RecordToSend]] = {}
         """By event id, what became true."""
         self.amounts: dict[tuple[str, str], int] = defaultdict(int)
@@ -65,10 +72,8 @@ class Simulation(RuleBasedStateMachine):
         self.firsts: dict[tuple[str, str], int] = defaultdict(int)
         """How much of that has been delivered, by topic and entity."""
         self.latest: dict[tuple[str, str], int] = defaultdict(int)
-        """Which was delivered last, by topic and entity."""
-        self.late: set[int] = set()
-        """Which records in Kafka (`written`) came from a relay that had been cut off while it sent them."""
-        self._looked_at = 0
+        """Which was delivered last, by topic and entity, what came late left aside."""
+        self._numbers, self._sequences, self._looked_at = count(1), defaultdict[str, int](int), 0
 
     def teardown(self) -> None:
         """Called after the last step of every run, also after one that failed."""
@@ -76,13 +81,40 @@ class Simulation(RuleBasedStateMachine):
             if sys.exc_info()[0] is None:
                 self.in_the_end()
         finally:
+            note("\n".join(self.world.history))
             self.world.close()
             self.patch.undo()
 
     def in_the_end(self) -> None:
         """Nothing fails any more: what must become true then?"""
 
-    def killed(self, process: str, fates: Sequence[Fate], choose: random.Random) -> None:
+    # Processes
+
+    def job(self, process: str) -> Job:
+        """What a process of the product runs."""
+        raise NotImplementedError
+
+    def start(self, kind: str) -> None:
+        """A process; `start_again` starts another when it has ended."""
+        process, stopping = self.world.name(kind), asyncio.Event()
+        self.running[process] = Running(self.world.start(process, self.job(process).run(stopping)), stopping)
+
+    def start_again(self) -> None:
+        for process, (task, _) in list(self.running.items()):
+            if task.done() or not self.world.is_alive(process):
+                if self.world.is_alive(process):
+                    task.result()  # none ends by an error
+                del self.running[process]
+                self.start(process.split("-")[0])
+
+    def running_process(self, which: int = 0) -> str:
+        return list(self.running)[which]
+
+    def tell_to_stop(self, process: str) -> None:
+        self.running[process].stopping.set()
+        self.world.loop.run_until_idle()
+
+    def kill(self, process: str, fates: Sequence[Fate], choose: random.Random) -> None:
         """And of what it had asked for, something may have taken effect: `fates` is what became of what it sent."""
         asked = self.world.asked_by(process)
         self.world.kill(process, after=_effect(choose.choice([*asked, None]), fates))
@@ -101,6 +133,35 @@ class Simulation(RuleBasedStateMachine):
     def next_event(self, event: type[ThingHappened], thing: str) -> Outgoing:
         return said(event, thing, next(self._numbers))
 
+    def begin_to_say(self, *together: Sequence[Outgoing], then_fails: bool = False) -> tuple[str, asyncio.Task[None]]:
+        """A process and its transaction, which says one lot after the other."""
+        process = self.world.name("writer")
+        self.says[process] = [event for lot in together for event in lot]
+
+        async def write() -> None:
+            async with self.world.database(process).transaction() as tx:
+                for lot in together:
+                    await outbox.add(tx, *lot)
+                if then_fails:
+                    raise ChangedItsMind
+
+        return process, self.world.start(process, write())
+
+    # The model
+
+    def look(self) -> None:
+        """At what happened since the last look."""
+        for each in self.world.happened[self._looked_at :]:
+            if isinstance(each, Committed):
+                self.committed(each)
+            else:
+                self.written(each)
+        self._looked_at = len(self.world.happened)
+
+    def committed(self, commit: Committed) -> None:
+        for outgoing in self.says.pop(commit.process, []):
+            self.became_true(outgoing)
+
     def became_true(self, outgoing: Outgoing) -> RecordToSend:
         """The record that must come of it."""
         thing = outgoing.subject
@@ -111,18 +172,30 @@ class Simulation(RuleBasedStateMachine):
         self.expected[str(outgoing.id)] = (place, record)
         return record
 
-    def check_deliveries(self) -> None:
-        """Look at what has come to Kafka since the last look."""
-        for place, record in enumerate(self.world.kafka.written[self._looked_at :], self._looked_at):
-            must("nothing is sent that was not committed", event_id(record) in self.expected)
-            (topic, thing, number), whole = self.expected[event_id(record)]
-            must("a record is what was said, with its entity's number", _same(record, whole))
-            first = self.firsts[topic, thing]
-            must("first deliveries are in order", number <= first + 1)
-            self.firsts[topic, thing] = max(first, number)
-            if place not in self.late:
-                self.latest[topic, thing] = number
-        self._looked_at = len(self.world.kafka.written)
+    def written(self, written: Written) -> None:
+        record = written.record
+        must("nothing is sent that was not committed", event_id(record) in self.expected)
+        (topic, thing, number), whole = self.expected[event_id(record)]
+        must("a record is what was said, with its entity's number", _same(record, whole))
+        first = self.firsts[topic, thing]
+        must("first deliveries are in order", number <= first + 1)
+        self.firsts[topic, thing] = max(first, number)
+        if not written.is_late:
+            self.latest[topic, thing] = number
+
+    def check_outbox(self) -> None:
+        """Is the outbox what the commits and the deliveries so far make of it?"""
+        waiting: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for _, row in sorted(self.world.postgres.outbox.items()):
+            must("nothing is said without commit", str(row["event_id"]) in self.expected)
+            (topic, thing, number), _ = self.expected[str(row["event_id"])]
+            waiting[topic, thing].append(number)
+        for place, amount in self.amounts.items():
+            left = waiting[place]
+            gone = amount - len(left)
+            must("rows are in the order of the commits, and leave in it", left == list(range(gone + 1, amount + 1)))
+            must("what left the outbox is in Kafka", self.firsts[place] >= gone)
+            must("nothing older follows what left the outbox", self.latest[place] >= gone)
 
 
 def _effect(asked: Asked | None, fates: Sequence[Fate]) -> Callable[[], Any] | None:
@@ -139,24 +212,25 @@ def _same(record: ConsumerRecord, whole: RecordToSend) -> bool:
     return (record.topic, record.key, record.value, dict(record.headers)) == (*whole[:3], dict(whole.headers))
 
 
-def run(machine: type[Simulation], *, runs: int, steps: int = 40) -> None:
-    run_state_machine_as_test(machine, settings=_settings(runs * TIMES, steps))
+def run(machine: type[Simulation], *, runs: int) -> None:
+    run_state_machine_as_test(machine, settings=_settings(runs * TIMES))
 
 
-def finds(machine: type[Simulation], *, within: int, steps: int = 40) -> str:
-    """The promise that the machine finds broken within so many runs. Fails if it finds none."""
-    only_found = settings(_settings(within, steps), derandomize=True, phases=[Phase.generate])
+def finds(machine: type[Simulation]) -> str:
+    """The promise that the machine finds broken. Fails if it finds none in ten times the runs that it ever took."""
+    only_found = settings(_settings(400), derandomize=True, phases=[Phase.generate])
     with pytest.raises(Violation) as violation:
         run_state_machine_as_test(machine, settings=only_found)
     return str(violation.value)
 
 
-def _settings(runs: int, steps: int) -> settings:
+def _settings(runs: int) -> settings:
     return settings(
         max_examples=runs,
-        stateful_step_count=steps,
+        stateful_step_count=40,
         deadline=None,
         derandomize=TIMES == 1,
         database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )

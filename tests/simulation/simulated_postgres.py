@@ -9,10 +9,11 @@ holds its text. `test_stand_ins.py` runs the same statements, with the same inte
 import asyncio
 import functools
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -37,9 +38,21 @@ class Record(dict[str, Any]):
         return iter(self.values())
 
 
+Effect: TypeAlias = tuple[str, int, UUID]
+"""What a handler writes: the entity, its event's number, and the event."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A transaction of this process; `effects` is what handlers wrote in it."""
+
+    process: str
+    effects: list[Effect]
+
+
 @dataclass(eq=False)
 class Transaction:
-    """What it did that nobody else sees yet, as functions to be called at its commit."""
+    """What it did that nobody else sees yet."""
 
     number: int | None = None
     """Its xid; it has none before it writes."""
@@ -50,7 +63,7 @@ class Transaction:
     inserted: dict[int, dict[str, Any]] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
     handled: set[tuple[str, str, UUID]] = field(default_factory=set)
-    effects: list[tuple[str, int, UUID]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     notifies: set[str] = field(default_factory=set)
 
@@ -75,9 +88,7 @@ class Postgres:
         self.outbox: dict[int, dict[str, Any]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
         self.handled: set[tuple[str, str, UUID]] = set()
-        self.effects: list[tuple[str, int, UUID]] = []
         self.known: set[str] = set()
-        self.when_committed: Callable[[str], None] = lambda _process: None
         self._last_id = self._last_transaction = self._last_ended = 0
         self._running: set[int] = set()
         self._locks: dict[tuple[Any, ...], Transaction] = {}
@@ -154,7 +165,7 @@ class Postgres:
         assert tx is not None
         self._commit(tx)
         if not tx.has_failed:
-            self.when_committed(connection.process)
+            self._world.happened.append(Committed(connection.process, tx.effects))
 
     def rollback(self, connection: "Connection") -> None:
         tx, connection.transaction_open = connection.transaction_open, None
@@ -168,7 +179,6 @@ class Postgres:
             for row in tx.deleted:
                 self.outbox.pop(row, None)
             self.handled |= tx.handled
-            self.effects += tx.effects
             self.known |= tx.known
             for channel in sorted(tx.notifies):
                 for connection in self._connections:
@@ -372,9 +382,12 @@ class Connection:
     def terminate(self) -> None:
         self._postgres.end(self)
 
-    async def _run(self, statement: str, arguments: Sequence[Any]) -> tuple[list[Record], str]:
+    def must_be_open(self) -> None:
         if self.is_ended:
             raise asyncpg.InterfaceError("connection is closed")
+
+    async def _run(self, statement: str, arguments: Sequence[Any]) -> tuple[list[Record], str]:
+        self.must_be_open()
         run = functools.partial(self._postgres.run, self, statement, arguments)
         answer: tuple[list[Record], str] = await self._world.ask(
             self.process, _NAMES.get(statement, statement), run, self
@@ -383,7 +396,7 @@ class Connection:
 
 
 class Block:
-    """`async with connection.transaction()`."""
+    """asyncpg's transaction, as far as the chassis uses it. A rollback needs no answer."""
 
     def __init__(self, world: "World", postgres: Postgres, connection: Connection) -> None:
         self._world, self._postgres, self._connection = world, postgres, connection
@@ -392,19 +405,14 @@ class Block:
         await self.start()
 
     async def __aexit__(self, kind: object, _error: object, _trace: object) -> None:
-        if kind is None:
-            await self.commit()
-        else:
-            await self.rollback()
+        await (self.commit() if kind is None else self.rollback())
 
     async def start(self) -> None:
-        if self._connection.is_ended:
-            raise asyncpg.InterfaceError("connection is closed")
+        self._connection.must_be_open()
         self._postgres.begin(self._connection)
 
     async def commit(self) -> None:
-        if self._connection.is_ended:
-            raise asyncpg.InterfaceError("connection is closed")
+        self._connection.must_be_open()
         commit = functools.partial(self._postgres.commit, self._connection)
         await self._world.ask(self._connection.process, "commits", commit, self._connection)
 
@@ -413,7 +421,7 @@ class Block:
 
 
 class Pool:
-    """asyncpg's pool, as far as `chassis.database.Database` uses it. A connection is had at once or refused."""
+    """asyncpg's, as far as `chassis.database.Database` uses it. A connection is had at once or refused."""
 
     def __init__(self, postgres: Postgres, process: str) -> None:
         self._postgres, self._process = postgres, process
@@ -421,17 +429,10 @@ class Pool:
     def get_max_size(self) -> int:
         return 10
 
-    def acquire(self) -> "Acquired":
-        return Acquired(self._postgres, self._process)
-
-
-class Acquired:
-    def __init__(self, postgres: Postgres, process: str) -> None:
-        self._postgres, self._process = postgres, process
-
-    async def __aenter__(self) -> Connection:
-        self._connection = self._postgres.new_session(self._process)
-        return self._connection
-
-    async def __aexit__(self, *_: object) -> None:
-        self._postgres.end(self._connection)
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        connection = self._postgres.new_session(self._process)
+        try:
+            yield connection
+        finally:
+            self._postgres.end(connection)

@@ -16,8 +16,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._move_to(START)
         self._selector = self
         self.next_timer = math.inf
-        self.unhandled: list[dict[str, Any]] = []
-        self.set_exception_handler(lambda _, context: self.unhandled.append(context))
 
     def time(self) -> float:
         return self._clock

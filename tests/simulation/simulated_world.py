@@ -4,6 +4,7 @@ The code under test is the product's: `outbox.add`, `Relay.run`, `Consumer.run` 
 four edges, in `World.stand_in`: asyncpg, the Kafka consumer, the `Sender` (one class with one method) and the look
 whether a broker answers. Each call there becomes an `Asked`; a state machine chooses which is answered next and how:
 it succeeds, it fails before or after it took effect, or its process dies before or after it took effect.
+What anybody outside can see of all that is in `World.happened`: commits, and records that Kafka took.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import contextvars
 import functools
 import random
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +21,23 @@ import aiokafka
 import asyncpg
 import pytest
 from aiokafka.errors import KafkaError
-from simulated_kafka import Consumer, Kafka, Sender
-from simulated_postgres import Blocked, Connection, Postgres, Transaction
+from simulated_kafka import Consumer, Kafka, Sender, Written
+from simulated_postgres import Blocked, Committed, Connection, Postgres, Transaction
 from simulated_time import VirtualLoop
 
 from chassis import consume, failures, relay
 from chassis.database import Database
 
 _process: contextvars.ContextVar[str] = contextvars.ContextVar("process", default="")
+
+
+class Violation(AssertionError):
+    """The product broke a promise."""
+
+
+def must(promise: str, kept: object) -> None:
+    if not kept:
+        raise Violation(promise)
 
 
 @dataclass(eq=False)
@@ -54,7 +64,10 @@ class World:
         self.loop.set_task_factory(self._new_task)
         self.postgres, self.kafka = Postgres(self), Kafka(self)
         self.open: list[Asked] = []
+        self.happened: list[Committed | Written] = []
+        """What became true for everybody, in that order."""
         self.history: list[str] = []
+        """Every answer, every death: to be read when a run has failed."""
         self._tasks: dict[str, list[asyncio.Task[Any]]] = defaultdict(list)
         self._dead: set[str] = set()
         self._names: dict[str, int] = defaultdict(int)
@@ -77,7 +90,7 @@ class World:
     def name(self, kind: str) -> str:
         """For a process that has not been: a second start is another process."""
         self._names[kind] += 1
-        return f"{kind}-{self._names[kind]}"
+        return f"{kind}-{self._names[kind]:03}"
 
     def start(self, process: str, main: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         context = contextvars.copy_context()
@@ -130,8 +143,8 @@ class World:
                 self.open.remove(asked)
 
     def asked_by(self, process: str) -> list[Asked]:
-        """What may be answered now, in the order in which it was asked."""
-        return [asked for asked in self.open if asked.process == process and asked.may_be_answered]
+        """What may be answered now, in the order in which it was asked; by all processes whose names begin so."""
+        return [asked for asked in self.open if asked.process.startswith(process) and asked.may_be_answered]
 
     def answer(self, asked: Asked, effect: Callable[[], Any] | None = None) -> None:
         """Let it take effect (or `effect` in its stead) and its process go on. It may turn out to wait for a lock."""
@@ -153,12 +166,16 @@ class World:
         self.open.remove(asked)
         return True
 
-    def go_on(self, process: str, calls: int, choose: random.Random) -> None:
-        """Answer up to so many of its calls, in any order where it has several open."""
+    def go_on(self, process: str, calls: int, choose: random.Random, *, until: str = "") -> Asked | None:
+        """Answer up to so many of its calls, in any order where it has several open; not the one named `until`."""
         for _ in range(calls):
             if not (open_ := self.asked_by(process)):
-                return
-            self.answer(choose.choice(open_))
+                return None
+            asked = choose.choice(open_)
+            if asked.what == until:
+                return asked
+            self.answer(asked)
+        return None
 
     # All of them
 
@@ -166,23 +183,23 @@ class World:
         self.history.append(f"{seconds} s pass")
         self.loop.run_for(seconds)
 
-    def live(self, seconds: float, choose: random.Random) -> None:
-        """Answer every call, and let so much time pass."""
+    def live(self, seconds: float, choose: random.Random, *, only: str = "") -> None:
+        """Answer every call (of a process of such a name), and let so much time pass."""
         end = self.loop.time() + seconds
         while True:
-            if open_ := [each for each in self.open if each.may_be_answered]:
+            if open_ := self.asked_by(only):
                 self.answer(choose.choice(open_))
             elif not self.loop.run_to_next_timer(before=end):
                 return
 
-    def settle(self, done: Callable[[], bool], within: float, only: str = "") -> None:
-        """Answer every call in turn, and let time pass where there is none, until `done`. Fails after `within` s."""
+    def settle(self, done: Callable[[], bool], *, within: float, only: str = "") -> None:
+        """Answer every call in turn, and let time pass where there is none, until `done`."""
         end = self.loop.time() + within
         while not done():
-            if open_ := [each for each in self.open if each.process.startswith(only) and each.may_be_answered]:
+            if open_ := self.asked_by(only):
                 self.answer(open_[0])
-            elif not self.loop.run_to_next_timer(before=end):
-                raise AssertionError(f"not done within {within} seconds although nothing fails any more")
+            else:
+                must(f"it is done within {within} s when nothing fails any more", self.loop.run_to_next_timer(end))
 
     def close(self) -> None:
         """End what still runs."""
@@ -198,8 +215,3 @@ class World:
         task = asyncio.Task(work, loop=loop, context=context)
         self._tasks[context.get(_process, "")].append(task)
         return task
-
-    def crashes(self) -> Iterator[BaseException]:
-        """What ended a task of a process that nobody killed and that nobody looked at."""
-        for context in self.loop.unhandled:
-            yield context.get("exception") or RuntimeError(context["message"])

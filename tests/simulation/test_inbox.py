@@ -1,20 +1,21 @@
 """The inbox and the consumer: replicas that are killed, cut off, stopped for a while, and that come and go."""
 
-import asyncio
 from random import Random
 from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from simulated_machine import Simulation, calls, choices, event_id, finds, must, run, things
-from simulated_postgres import EFFECT
+from simulated_machine import Simulation, calls, choices, event_id, finds, run, things
+from simulated_postgres import EFFECT, Committed
 from simulated_things import NOON, THINGS, ThingHappened, plant
+from simulated_world import must
 
 from chassis import inbox
 from chassis.consume import Consumer, Handler, reacts
 from chassis.database import Tx
 from chassis.failures import Batch
+from chassis.run import Job
 from chassis.testing import FrozenClock
 from relink_contracts.envelope import Received
 
@@ -37,23 +38,16 @@ class Consuming(Simulation):
     def __init__(self) -> None:
         super().__init__()
         self.world.kafka.partitions = PARTITIONS
-        self.replicas: list[str] = []
-        self.stopping: dict[str, asyncio.Event] = {}
-        self.tasks: dict[str, asyncio.Task[None]] = {}
         self.effects: dict[str, int] = dict.fromkeys(THINGS, 0)
-        self._effects_seen = 0
+        """How many of its events had their effect, by entity."""
         for _ in range(REPLICAS):
-            self._start()
+            self.start("consumer")
 
-    def _start(self) -> None:
-        process, stopping = self.world.name("consumer"), asyncio.Event()
-        database, clock = self.world.database(process), FrozenClock(NOON)
-        consumer = Consumer(SERVICE, database, process, [reacts(ThingHappened, write_effect)], clock, version="1")
-        self.replicas.append(process)
-        self.stopping[process] = stopping
-        self.tasks[process] = self.world.start(process, consumer.run(stopping))
+    def job(self, process: str) -> Job:
+        handlers = [reacts(ThingHappened, write_effect)]
+        return Consumer(SERVICE, self.world.database(process), process, handlers, FrozenClock(NOON), version="1")
 
-    def _come(self, said: list[str], again: int) -> None:
+    def _come(self, said: Said, again: int) -> None:
         """The relay sends, and may send again what it sent."""
         for thing in said:
             self.world.kafka.append(self.became_true(self.next_event(ThingHappened, thing)))
@@ -63,69 +57,53 @@ class Consuming(Simulation):
         self.world.loop.run_until_idle()
 
     @rule(said=some_said, again=repeats, which=replicas, calls=calls, choice=choices, after=seconds)
-    def replica_goes_on(  # noqa: PLR0917 - Hypothesis names them
+    def replica_goes_on(  # noqa: PLR0917 - by name, by Hypothesis
         self, said: Said, again: int, which: int, calls: int, choice: Random, after: float
     ) -> None:
         self._come(said, again)
         self.world.pass_time(after)
-        self.world.go_on(self.replicas[which], calls, choice)
+        self.world.go_on(self.running_process(which), calls, choice)
 
     @rule(said=some_said, again=repeats, calls=calls, choice=choices, after=seconds)
     def all_replicas_go_on(self, said: Said, again: int, calls: int, choice: Random, after: float) -> None:
         self._come(said, again)
         self.world.pass_time(after)
         for _ in range(2 * calls):
-            self.world.go_on(choice.choice(self.replicas), 1, choice)
+            self.world.go_on(choice.choice([*self.running]), 1, choice)
 
     @rule(which=replicas, fate=st.sampled_from(FATES), choice=choices)
     def replica_is(self, fate: str, which: int, choice: Random) -> None:
-        process = self.replicas[which]
+        process = self.running_process(which)
         if fate == "killed":
-            self.killed(process, (), choice)
+            self.kill(process, (), choice)
         elif fate == "cut off":
             self.cut_off(process, choice)
         elif fate == "told to stop":
-            self.stopping[process].set()
-            self.world.loop.run_until_idle()
+            self.tell_to_stop(process)
         else:
             self.world.kafka.expel(process)
 
     @invariant()
     def kept(self) -> None:
-        for process in [each for each in self.replicas if self.tasks[each].done() or not self.world.is_alive(each)]:
-            if self.world.is_alive(process):
-                self.tasks[process].result()  # none ends by an error
-            self.replicas.remove(process)
-            self._start()
-        self._check_effects()
+        self.start_again()
+        self.look()
         for (_, partition), offset in self.world.kafka.committed.items():
             for record in self.world.kafka.topic(partition.topic)[partition.partition][:offset]:
                 place, _ = self.expected[event_id(record)]
                 must("nothing is committed before it had its effect", place.number <= self.effects[place.thing])
 
-    def _check_effects(self) -> None:
-        for thing, number, _ in self.world.postgres.effects[self._effects_seen :]:
+    def committed(self, commit: Committed) -> None:
+        for thing, number, _ in commit.effects:
             must("an event has its effect once", number > self.effects[thing])
             must("effects are in their entity's order, none left out", number == self.effects[thing] + 1)
             self.effects[thing] = number
-        self._effects_seen = len(self.world.postgres.effects)
 
     def in_the_end(self) -> None:
-        self._start()
-        self.world.settle(self._all_is_committed, within=200)
+        self.start("consumer")  # the others may have been told to stop
+        self.world.settle(lambda: self.world.kafka.lag(SERVICE, ThingHappened.TOPIC) == 0, within=200)
         self.kept()
-        must(
-            "every event has its effect",
-            self.effects == {each: self.amounts[ThingHappened.TOPIC, each] for each in THINGS},
-        )
-
-    def _all_is_committed(self) -> bool:
-        for process in self.replicas:
-            if self.tasks[process].done():
-                self.tasks[process].result()
-        committed = {place.partition: n for (_, place), n in self.world.kafka.committed.items()}
-        ends = enumerate(map(len, self.world.kafka.topic(ThingHappened.TOPIC)))
-        return all(committed.get(number, 0) == end for number, end in ends)
+        amounts = {thing: self.amounts[ThingHappened.TOPIC, thing] for thing in THINGS}
+        must("every event has its effect", self.effects == amounts)
 
 
 def test_every_event_has_its_effect_once_and_in_order_whatever_becomes_of_the_consumers() -> None:
@@ -134,14 +112,14 @@ def test_every_event_has_its_effect_once_and_in_order_whatever_becomes_of_the_co
 
 def test_an_inbox_row_written_in_a_transaction_of_its_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, inbox, "first_time", "tx.execute(_FIRST", "tx.beside().execute(_FIRST")
-    finds(Consuming, within=400)
+    finds(Consuming)
 
 
 def test_a_reaction_that_does_not_ask_the_inbox_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Handler, "deliver", "self.once and", "False and")
-    finds(Consuming, within=400)
+    finds(Consuming)
 
 
 def test_records_of_a_key_handled_side_by_side_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Batch, "work", "record.partition, record.key", "record.partition, record.offset")
-    finds(Consuming, within=400)
+    finds(Consuming)

@@ -1,23 +1,21 @@
 """The relay: replicas side by side, each killed, cut off, stopped for a while or told nothing, at any point."""
 
-import asyncio
 import functools
-from collections.abc import Sequence
 from random import Random
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 from simulated_kafka import Fate
-from simulated_machine import Simulation, calls, choices, events, fates, finds, must, run, things
+from simulated_machine import Simulation, calls, choices, events, fates, finds, run, things
 from simulated_things import ThingHappened, plant
-from simulated_world import Asked
+from simulated_world import Asked, must
 
-from chassis import outbox, relay
+from chassis import relay
 from chassis.outbox import shard_of
 from chassis.relay import Relay
-from relink_contracts.envelope import RecordToSend
+from chassis.run import Job
 
 RELAYS = 3
 relays = st.integers(0, RELAYS - 1)
@@ -31,100 +29,63 @@ class Relaying(Simulation):
 
     def __init__(self) -> None:
         super().__init__()
-        self.relays: list[str] = []
-        self.stopping: dict[str, asyncio.Event] = {}
-        self.tasks: dict[str, asyncio.Task[None]] = {}
         for _ in range(RELAYS):
-            self._start()
+            self.start("relay")
 
-    def _start(self) -> None:
-        process, stopping = self.world.name("relay"), asyncio.Event()
-        self.relays.append(process)
-        self.stopping[process] = stopping
-        self.tasks[process] = self.world.start(process, Relay(process, process).run(stopping))
+    def job(self, process: str) -> Job:
+        return Relay(process, process)
 
     def _say(self, said: Said) -> None:
-        if not said:
-            return
-        events = [self.next_event(event, thing) for event, thing in said]
-        for event in events:
-            self.became_true(event)
-        process = self.world.name("writer")
-
-        async def write() -> None:
-            async with self.world.database(process).transaction() as tx:
-                await outbox.add(tx, *events)
-
-        task = self.world.start(process, write())
+        process, task = self.begin_to_say([self.next_event(event, thing) for event, thing in said])
         self.world.settle(task.done, within=1, only=process)
 
     @rule(said=some_said, which=relays, calls=calls, choice=choices, after=seconds)
     def relay_goes_on(self, said: Said, which: int, calls: int, choice: Random, after: float) -> None:
         self._say(said)
         self.world.pass_time(after)
-        self.world.go_on(self.relays[which], calls, choice)
+        self.world.go_on(self.running_process(which), calls, choice)
 
-    @rule(said=some_said, which=relays, choice=choices, fates=st.one_of(st.none(), fates, fates), after=seconds)
+    @rule(said=some_said, which=relays, choice=choices, fates=st.none() | fates, after=seconds)
     def relay_goes_on_until_it_sends(
         self, said: Said, which: int, choice: Random, fates: list[Fate] | None, after: float
     ) -> None:
         """And then waits for Kafka, or is told what became of each record."""
         self._say(said)
         self.world.pass_time(after)
-        while open_ := self.world.asked_by(self.relays[which]):
-            asked = choice.choice(open_)
-            if asked.what != "sends":
-                self.world.answer(asked)
-                continue
-            if fates is not None:
-                self.world.answer(asked, functools.partial(asked.effect, fates))
-            return
+        sending = self.world.go_on(self.running_process(which), 40, choice, until="sends")
+        if sending is not None and fates is not None:
+            self.world.answer(sending, functools.partial(sending.effect, fates))
 
     @rule(which=relays, calls=calls, choice=choices)
     def relay_goes_on_without_a_broker(self, which: int, calls: int, choice: Random) -> None:
         self.world.kafka.is_away = True
-        self.world.go_on(self.relays[which], calls, choice)
+        self.world.go_on(self.running_process(which), calls, choice)
         self.world.kafka.is_away = False
 
     @rule(which=relays, fate=st.sampled_from(["killed", "cut off", "told to stop"]), fates=fates, choice=choices)
     def relay_is(self, fate: str, which: int, fates: list[Fate], choice: Random) -> None:
-        process = self.relays[which]
+        process = self.running_process(which)
         if fate == "killed":
-            self.killed(process, fates, choice)
+            self.kill(process, fates, choice)
         elif fate == "cut off":
             sending = [asked for asked in self.world.asked_by(process) if self._has_lock_for(asked)]
             self.cut_off(process, choice)
             for asked in sending:
                 if not self._has_lock_for(asked):
-                    asked.effect = functools.partial(self._take_late, *asked.effect.args)
+                    asked.effect = functools.partial(asked.effect, is_late=True)
         else:
-            self.stopping[process].set()
+            self.tell_to_stop(process)
 
     @invariant()
     def kept(self) -> None:
-        for process in [each for each in self.relays if self.tasks[each].done() or not self.world.is_alive(each)]:
-            if self.world.is_alive(process):
-                self.tasks[process].result()  # none ends by an error
-            self.relays.remove(process)
-            self._start()
-        self.check_deliveries()
-        waiting = {str(row["event_id"]) for row in self.world.postgres.outbox.values()}
-        for (topic, thing), amount in self.amounts.items():
-            left = [
-                place.number
-                for id_, (place, _) in self.expected.items()
-                if place[:2] == (topic, thing) and id_ in waiting
-            ]
-            gone = min(left, default=amount + 1) - 1
-            must("an entity's events leave the outbox in order", left == list(range(gone + 1, amount + 1)))
-            must("what left the outbox is in Kafka", self.firsts[topic, thing] >= gone)
-            must("nothing older follows what left the outbox", self.latest[topic, thing] >= gone)
+        self.start_again()
+        self.look()
+        self.check_outbox()
 
     def in_the_end(self) -> None:
-        self._start()  # the others may have been told to stop
         while left := len(self.world.postgres.outbox):
             self.world.settle(lambda left=left: len(self.world.postgres.outbox) < left, within=30)
-        self.kept()
+            self.kept()
         must("everything is sent", self.firsts == self.amounts)
 
     def _has_lock_for(self, asked: Asked) -> bool:
@@ -133,13 +94,6 @@ class Relaying(Simulation):
             self.world.postgres.locks_shard(asked.process, shard_of(record.key)) for record in asked.effect.args[0]
         )
 
-    def _take_late(self, records: list[RecordToSend], fates: Sequence[Fate] = (Fate.CONFIRMED,)) -> Any:
-        """What Kafka does with what a relay sends that has lost its lock and does not know it."""
-        before = len(self.world.kafka.written)
-        told = self.world.kafka.take(records, fates)
-        self.late |= set(range(before, len(self.world.kafka.written)))
-        return told
-
 
 def test_every_event_is_sent_in_order_whatever_becomes_of_the_relays() -> None:
     run(Relaying, runs=100)
@@ -147,27 +101,22 @@ def test_every_event_is_sent_in_order_whatever_becomes_of_the_relays() -> None:
 
 def test_deleting_what_was_not_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, relay, "_relay_shards", "error is None and record[:2] not in blocked", "True")
-    assert finds(Relaying, within=400) == "what left the outbox is in Kafka"
+    finds(Relaying)
 
 
 def test_deleting_a_later_event_of_an_entity_than_one_not_confirmed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, relay, "_relay_shards", "error is None and record[:2] not in blocked", "error is None")
-    assert finds(Relaying, within=400) == "an entity's events leave the outbox in order"
+    finds(Relaying)
 
 
 def test_deleting_before_sending_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     sending = "errors = await sender.send(records)"
     deleting = "await connection.fetch(_DELETE, [row['id'] for row in rows])"
     plant(monkeypatch, relay, "_relay_shards", sending, f"{deleting}; {sending}")
-    finds(Relaying, within=400)
+    finds(Relaying)
 
 
 def test_sending_without_the_shards_lock_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(
-        monkeypatch,
-        relay,
-        "_relay_shards",
-        '[row["s"] for row in await connection.fetch(_LOCK, _LOCK_CLASS, wanted)]',
-        "wanted",
-    )
-    assert finds(Relaying, within=400) == "nothing older follows what left the outbox"
+    locking = '[row["s"] for row in await connection.fetch(_LOCK, _LOCK_CLASS, wanted)]'
+    plant(monkeypatch, relay, "_relay_shards", locking, "wanted")
+    finds(Relaying)

@@ -1,6 +1,5 @@
 """Retries: handlers that fail in every way, while database, broker and dead letters come and go."""
 
-import asyncio
 from collections import Counter
 from enum import Enum
 from random import Random
@@ -10,15 +9,17 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from simulated_kafka import Fate
-from simulated_machine import Simulation, Violation, calls, choices, event_id, fates, finds, must, run, things
-from simulated_postgres import EFFECT, IS_KNOWN, LEARN
+from simulated_kafka import Fate, Written
+from simulated_machine import Simulation, calls, choices, event_id, fates, finds, run, things
+from simulated_postgres import EFFECT, IS_KNOWN, LEARN, Committed
 from simulated_things import NOON, THINGS, ThingHappened, ThingState, plant
+from simulated_world import must
 
 from chassis import metrics
 from chassis.consume import Consumer, NotYetKnown, knows, reacts
 from chassis.database import Tx
 from chassis.failures import Batch, FailurePolicy
+from chassis.run import Job
 from chassis.testing import FrozenClock
 from relink_contracts.envelope import Received, RecordToSend
 
@@ -51,26 +52,20 @@ class Retrying(Simulation):
     def __init__(self) -> None:
         super().__init__()
         self.world.kafka.partitions = PARTITIONS
-        self.world.postgres.when_committed = self._look_at_commit
-        self.broken: Violation | None = None
         self.kinds: dict[str, Kind] = {}
         self.tries: Counter[str] = Counter()
         self.of_thing: dict[str, list[str]] = {thing: [] for thing in THINGS}
         self.records: dict[str, ConsumerRecord] = {}
         self.effects: set[str] = set()
         self.dead: set[str] = set()
-        self._effects_seen = self._letters_seen = 0
-        self._start()
+        self.start("consumer")
 
-    def _start(self) -> None:
-        self.process, self.stopping = self.world.name("consumer"), asyncio.Event()
+    def job(self, process: str) -> Job:
         self.parked: list[tuple[int, int]] = []
         """By this process: partition and offset of what it put aside since its handler failed."""
-        self.has_stopped = False
+        self.had_stopped = False
         handlers = [knows(ThingState, self._learn), reacts(ThingHappened, self._react)]
-        database = self.world.database(self.process)
-        consumer = Consumer(SERVICE, database, self.process, handlers, FrozenClock(NOON), version="1")
-        self.task = self.world.start(self.process, consumer.run(self.stopping))
+        return Consumer(SERVICE, self.world.database(process), process, handlers, FrozenClock(NOON), version="1")
 
     async def _learn(self, event: Received[Any], tx: Tx) -> None:
         await tx.execute(LEARN, event.subject)
@@ -89,7 +84,7 @@ class Retrying(Simulation):
     def consumer_goes_on(self, come: Come, calls: int, choice: Random, after: float) -> None:
         self._come(come)
         self.world.live(after, choice)
-        self.world.go_on(self.process, calls, choice)
+        self.world.go_on(self.running_process(), calls, choice)
 
     @rule(come=some_come, choice=choices, trouble=st.sampled_from(TROUBLES), during=seconds)
     def consumer_goes_on_in(self, come: Come, choice: Random, trouble: str, during: float) -> None:
@@ -112,16 +107,16 @@ class Retrying(Simulation):
     @rule(fate=st.sampled_from(["killed", "cut off", "told to stop"]), fates=fates, choice=choices)
     def consumer_is(self, fate: str, fates: list[Fate], choice: Random) -> None:
         if fate == "killed":
-            self.killed(self.process, fates, choice)
+            self.kill(self.running_process(), fates, choice)
         elif fate == "cut off":
-            self.cut_off(self.process, choice)
+            self.cut_off(self.running_process(), choice)
         else:
-            self.stopping.set()
-            self.world.loop.run_until_idle()
+            self.tell_to_stop(self.running_process())
 
     def _come(self, come: Come) -> None:
         for thing, kind in come:
-            topic, key, value, headers = self.became_true(outgoing := self.next_event(ThingHappened, thing))
+            outgoing = self.next_event(ThingHappened, thing)
+            topic, key, value, headers = self.became_true(outgoing)
             if kind is Kind.NO_EVENT:
                 value = b"{nonsense"
             if kind is Kind.NEWER:
@@ -133,53 +128,37 @@ class Retrying(Simulation):
 
     @invariant()
     def kept(self) -> None:
-        self._look()
-        if self.broken is not None:
-            raise self.broken
-        if self.task.done() or not self.world.is_alive(self.process):
-            if self.world.is_alive(self.process):
-                self.task.result()  # it does not end by an error
-            self._start()
+        self.look()
+        self.start_again()
         for which, record in self.records.items():
-            if record.offset < self._committed(record.partition):
+            if record.offset < self._committed_in(record.partition):
                 must("nothing is committed before it is settled", self._is_settled(which))
-        stopped = self._is_stopped()
+        stopped = self._has_stopped()
         must("five failures in a row stop the consumer", stopped or not any(map(self._holds_five, range(PARTITIONS))))
         must("nothing else stops it", not stopped or len(self.parked) >= IN_A_ROW)
-        self.has_stopped = stopped
+        self.had_stopped = stopped
 
-    def _look_at_commit(self, _process: str) -> None:
-        """Not raised here, where the product would take it for the answer to its commit."""
-        try:
-            self._look()
-        except Violation as violation:
-            self.broken = self.broken or violation
-
-    def _look(self) -> None:
-        """What has it put aside since the last look, and what done?"""
-        kafka, postgres = self.world.kafka, self.world.postgres
-        letters = list(enumerate(kafka.written))[self._letters_seen :]
-        effects = postgres.effects[self._effects_seen :]
-        self._letters_seen, self._effects_seen = len(kafka.written), len(postgres.effects)
-        for place, record in letters:
-            if record.topic == DEAD_LETTERS:
-                self._look_at_letter(record, is_confirmed=place not in kafka.unanswered)
-        for thing, _, which in effects:
-            must("an event has its effect once", str(which) not in self.effects)
-            self.effects.add(str(which))
-            before = self.of_thing[thing][: self.of_thing[thing].index(str(which))]
+    def committed(self, commit: Committed) -> None:
+        for thing, _, event in commit.effects:
+            which = str(event)
+            must("an event has its effect once", which not in self.effects)
+            self.effects.add(which)
+            before = self.of_thing[thing][: self.of_thing[thing].index(which)]
             must("nothing is done before what came before it is settled", all(map(self._is_settled, before)))
 
-    def _look_at_letter(self, letter: ConsumerRecord, *, is_confirmed: bool) -> None:
-        which, headers = event_id(letter), dict(letter.headers)
+    def written(self, written: Written) -> None:
+        letter = written.record
+        if letter.topic != DEAD_LETTERS:
+            return
+        which, code = event_id(letter), dict(letter.headers)["dlq-error-code"]
+        must("what can be handled is not put aside", which in self.kinds and code == CODES.get(self.kinds[which]))
         kind, record = self.kinds[which], self.records[which]
-        must("what can be handled is not put aside", headers["dlq-error-code"] == CODES.get(kind))
         same = (letter.key, letter.value, letter.headers[: len(record.headers)])
         must("a dead letter is the record, unchanged", same == (record.key, record.value, record.headers))
         self.dead.add(which)
         if kind is not Kind.NO_EVENT:
-            must("a consumer that has stopped puts nothing more aside", not self.has_stopped)
-            if is_confirmed:
+            must("a consumer that has stopped puts nothing more aside", not self.had_stopped)
+            if written.is_confirmed:
                 self.parked.append((record.partition, record.offset))
 
     def _is_settled(self, which: str) -> bool:
@@ -196,38 +175,33 @@ class Retrying(Simulation):
                     return True
         return False
 
-    def _committed(self, partition: int) -> int:
+    def _committed_in(self, partition: int) -> int:
         return self.world.kafka.committed.get((SERVICE, TopicPartition(ThingHappened.TOPIC, partition)), 0)
 
+    def _has_stopped(self) -> bool:
+        return metrics.consumer_stopped.labels(SERVICE)._value.get() == 1
+
     def in_the_end(self) -> None:
-        """It is started again each time when it stops; and so it comes through."""
-        for _ in range(100):
-            if self._is_through():
-                break
-            before = list(map(self._committed, range(PARTITIONS)))
-            self.world.settle(
-                lambda before=before: self._gets_further(before) or self.task.done() or self._stops(), within=100
-            )
-            if self._stops():
-                self.world.kill(self.process)
-            self.kept()
-        must("it comes through, however often it stops", self._is_through())
+        for _ in range(2 * len(self.records)):
+            if self._lag() > 0:
+                self._get_further()
+        must("it comes through, however often it stops", self._lag() == 0)
         must("everything is settled", all(map(self._is_settled, self.records)))
         could = {which for which, kind in self.kinds.items() if kind in (Kind.FINE, Kind.FAILS_TWICE)}
         must("what can be handled is handled", could <= self.effects)
 
-    def _gets_further(self, before: list[int]) -> bool:
-        return before != list(map(self._committed, range(PARTITIONS)))
+    def _get_further(self) -> None:
+        """Until it has committed more, or has ended; somebody starts it again when it has stopped."""
+        lag, process = self._lag(), self.running_process()
+        task = self.running[process].task
+        self.world.settle(lambda: self._lag() < lag or self._has_stopped() or task.done(), within=100)
+        if self._has_stopped():
+            self.tell_to_stop(process)
+            self.world.settle(task.done, within=100)
+        self.kept()
 
-    def _stops(self) -> bool:
-        return self._is_stopped() and not self.world.open
-
-    def _is_stopped(self) -> bool:
-        return metrics.consumer_stopped.labels(SERVICE)._value.get() == 1
-
-    def _is_through(self) -> bool:
-        ends = map(len, self.world.kafka.topic(ThingHappened.TOPIC))
-        return all(self._committed(number) == end for number, end in enumerate(ends))
+    def _lag(self) -> int:
+        return self.world.kafka.lag(SERVICE, ThingHappened.TOPIC)
 
 
 def test_nothing_is_lost_and_no_key_overtakes_itself_whatever_fails() -> None:
@@ -236,29 +210,29 @@ def test_nothing_is_lost_and_no_key_overtakes_itself_whatever_fails() -> None:
 
 def test_committing_past_a_record_to_be_taken_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Batch, "offsets", "left[0] if left else", "")
-    finds(Retrying, within=400)
+    finds(Retrying)
 
 
 def test_a_dead_letter_taken_for_written_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, FailurePolicy, "_dead_letter", "if refusal is not None", "if False")
-    finds(Retrying, within=400)
+    finds(Retrying)
 
 
 def test_a_key_that_goes_on_past_a_record_to_be_taken_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, Consumer, "_one_key", "settled is not Settled.LEFT", "True")
-    finds(Retrying, within=400)
+    finds(Retrying)
 
 
 def test_an_outage_taken_for_a_failing_handler_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, FailurePolicy, "_code", "not is_outage(error)", "True")
-    finds(Retrying, within=400)
+    finds(Retrying)
 
 
 def test_a_consumer_that_never_stops_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, FailurePolicy, "_park", ">= _IN_A_ROW", "> 1000")
-    finds(Retrying, within=400)
+    finds(Retrying)
 
 
 def test_a_count_of_failures_that_begins_anew_after_an_outage_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch, FailurePolicy, "_row", "break", "row = 0")
-    finds(Retrying, within=400)
+    finds(Retrying)
