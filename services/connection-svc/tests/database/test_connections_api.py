@@ -332,6 +332,7 @@ def every_route(connection_id: str, attempt_id: str, case_id: str) -> dict[str, 
         f"POST /api/v1/connection-attempts/{attempt_id}/organisation": ({"organisation_id": "org-demo"}, *people),
         token: ({"class": "publish"}, "publish-svc", "service"),
         f"{token}/rejected": (fingerprint, "sync-svc", "service"),
+        f"{token}/throttled": ({"retry_after_seconds": 1}, "publish-svc", "service"),
         f"POST /internal/reconnect-cases/{case_id}/links": (None, "notifier-svc", "service"),
     }
 

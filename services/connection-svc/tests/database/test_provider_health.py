@@ -105,6 +105,18 @@ async def degraded(judge: HealthJudge, four: list[Connection], database: Databas
     await judge.judge_all()
 
 
+async def test_a_connection_is_explained_by_its_providers_trouble_and_is_as_it_was(
+    call, degraded: None, four: list[Connection]
+) -> None:
+    at = f"/api/v1/connections/{four[0].id}"
+
+    assert (await call("GET", f"{at}/explain")).json() == {
+        "why": "Connected to One of four, but Xero is not answering right now.",
+        "next": "Nothing to do. What waits is published by itself when Xero is back.",
+    }
+    assert (await call("GET", at)).json()["lifecycle"] == "active"
+
+
 async def test_when_it_is_quiet_and_the_provider_answers_it_is_well_again_by_itself(
     judge: HealthJudge, degraded: None, database: Database, clock: FrozenClock, xero: FakeProvider
 ) -> None:

@@ -15,6 +15,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+from prometheus_client import REGISTRY
 
 from chassis.database import Database
 from chassis.testing import FrozenClock, twice
@@ -108,6 +109,18 @@ async def reminders(database: Database, clock: FrozenClock) -> list[str]:
         pass
     async with database.acquire() as tx:
         return [data["stage"] for event, data in await said(tx) if event == "reconnect.requested"]
+
+
+async def test_the_time_that_a_repair_took_is_measured(call, broken: Connection, clock: FrozenClock) -> None:
+    def measured(what: str) -> float:
+        labels = {"provider": "xero", "outcome": "disconnected"}
+        return REGISTRY.get_sample_value(f"reconnect_duration_seconds_{what}", labels) or 0.0
+
+    count, seconds = measured("count"), measured("sum")
+    clock.advance(timedelta(hours=2))
+    await call("POST", at(broken, "disconnect"), {"keep_lists": True})
+
+    assert (measured("count") - count, measured("sum") - seconds) == (1, 7200)
 
 
 async def test_a_snooze_is_kept_and_ends_with_a_reminder(

@@ -17,12 +17,14 @@ _REASONS = {
 class Circumstances:
     """What has to be known beside the connection itself.
 
-    `is_quarantined`: its tokens were damaged where we keep them. `is_leaving`: it has ended, and the provider has not
-    taken our access back yet. `successor`: the organisation and software that took its place.
+    `is_quarantined`: its tokens were damaged where we keep them. `is_degraded`: its provider struggles. `is_leaving`:
+    it has ended, and the provider has not taken our access back yet. `successor`: the organisation and software that
+    took its place.
     """
 
     provider_name: str
     is_quarantined: bool = False
+    is_degraded: bool = False
     is_leaving: bool = False
     successor: str | None = None
 
@@ -39,7 +41,7 @@ def explain(connection: Connection, around: Circumstances, *, now: datetime) -> 
             why = f"What we keep of the access to {organisation} is damaged, so it is not used any more."
             return why, _reconnect(provider_name)
         case Lifecycle.ACTIVE:
-            return _explain_active(connection, organisation, provider_name=provider_name, now=now)
+            return _explain_active(connection, organisation, around, now=now)
         case Lifecycle.EXPIRED | Lifecycle.REVOKED:
             assert connection.expiry_reason is not None
             why = _REASONS[connection.expiry_reason]
@@ -57,11 +59,14 @@ def _leaving(provider_name: str) -> str:
 
 
 def _explain_active(
-    connection: Connection, organisation: str, *, provider_name: str, now: datetime
+    connection: Connection, organisation: str, around: Circumstances, *, now: datetime
 ) -> tuple[str, str | None]:
     ends = _day(connection.consent_expires_at)
     if connection.has_lapsed(now=now):
-        return f"The yearly consent ended on {ends}.", _reconnect(provider_name)
+        return f"The yearly consent ended on {ends}.", _reconnect(around.provider_name)
+    if around.is_degraded:
+        why = f"Connected to {organisation}, but {around.provider_name} is not answering right now."
+        return why, f"Nothing to do. What waits is published by itself when {around.provider_name} is back."
     if due_stage(connection, now=now) is not None:
         return f"Connected to {organisation}. The yearly consent ends on {ends}.", "Reconnect before then."
     return f"Connected to {organisation}.", f"Nothing to do. The next reconnection is due by {ends}."
