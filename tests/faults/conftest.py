@@ -11,9 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faultlib import record, servers
+from faultlib import grants, record, servers
 from faultlib.ground import Ground, lay, make_template, take_up
 from faultlib.servers import Servers
+
+from simulator.testing import served
 
 RESULTS = pytest.StashKey[dict[str, list[dict[str, Any]]]]()
 
@@ -59,6 +61,24 @@ async def ground(
     await take_up(laid)
     if laid.result is not None:
         keep(laid.result)
+
+
+@pytest.fixture(scope="session")
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[grants.Practised]:
+    """The practice providers, with no limits to speak of."""
+    folder = tmp_path_factory.mktemp("practice")
+    with served(folder, limits_factor=1_000) as running:
+        yield grants.Practised(running, folder / "state.sqlite")
+
+
+@pytest.fixture
+async def granted(
+    fault_servers: Servers, practice: grants.Practised, seed: int, tmp_path: Path
+) -> AsyncIterator[grants.Granted]:
+    """connection-svc's database of this seed, and its actors."""
+    laid = await grants.lay(fault_servers, practice, seed, tmp_path)
+    yield laid
+    await grants.take_up(laid)
 
 
 @pytest.fixture

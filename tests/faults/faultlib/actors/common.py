@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 @dataclass(frozen=True)
 class Told:
-    """What `Ground.start` tells an actor. `seed` is of this actor alone; the rest is for the producer or consumer."""
+    """What `Ground.start` tells an actor. `seed` is of this actor alone; the rest is for some of them."""
 
     name: str
     history: str
@@ -40,6 +40,12 @@ class Told:
     work: tuple[float, float] = (0.0, 0.0)  # seconds of the handler's work, from and to
     slow: dict[str, float] = field(default_factory=dict)  # seconds instead, for these accounts
     fails: tuple[str, ...] = ()  # accounts whose events the handler cannot stand
+    providers: dict[str, dict[str, str]] = field(default_factory=dict)  # settings of the practice providers
+    ring: dict[str, str] = field(default_factory=dict)  # keys in hex that tokens are sealed under
+    current_key: str = ""
+    clock: str = ""  # the file with the offset of the domain's clock
+    connections: tuple[str, ...] = ()  # whose tokens are wanted; all of business biz_faults
+    refreshes: bool = True  # or only hands out the tokens that live
     poll_seconds: float = 0.0  # how long Kafka's client lets a batch take; 0 is its own five minutes
 
 

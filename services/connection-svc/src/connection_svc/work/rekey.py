@@ -2,6 +2,7 @@
 
 import structlog
 
+from chassis import failpoints
 from chassis.database import Database
 from connection_svc.store import sealed_rows
 from connection_svc.store.sealing import Vault
@@ -32,6 +33,7 @@ async def _pass(database: Database, vault: Vault, limit: int) -> int:
         while last is not None:
             async with database.transaction() as tx:
                 batch = await sealed_rows.wrap_anew(tx, vault, table, after=last, limit=limit)
+                failpoints.reach("rekey.wrapped")
             wrapped, last = wrapped + batch.wrapped, batch.last
             if batch.wrapped:
                 _log.info("rekey.wrapped", table=table, wrapped=batch.wrapped, up_to=last)
