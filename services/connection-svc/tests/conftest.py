@@ -139,10 +139,14 @@ async def call(parts: Parts) -> AsyncIterator[Call]:
             user: str = "usr_anna",
             business: str = BUSINESS,
             service: str = "web-svc",
+            content: bytes | None = None,
             **headers: str,
         ) -> httpx2.Response:
             token = SIGNERS[service].token("connection-svc", user, business, role)
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            return await client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}", **named})
+            headers = {"Authorization": f"Bearer {token}", **named}
+            if content is not None:
+                return await client.request(method, path, content=content, headers=headers)
+            return await client.request(method, path, json=body, headers=headers)
 
         yield call

@@ -148,6 +148,22 @@ async def test_an_outage_never_expires_a_connection(
     assert await nothing_was_said(database)
 
 
+async def test_a_row_of_failed_refreshes_is_one_line_of_the_history(
+    keeper: TokenKeeper, connection: Connection, xero: FakeProvider, clock: FrozenClock, database: Database
+) -> None:
+    clock.advance(timedelta(minutes=31))
+    xero.errors = [ProviderUnavailable("server_error"), ProviderUnavailable("server_error")]
+    for _ in range(2):
+        await access(keeper, connection)
+        async with database.transaction() as tx:
+            await tx.execute("UPDATE grants SET backing_off_until = 'epoch'")
+
+    async with database.acquire() as tx:
+        (line,) = await history.of_connection(tx, connection, before=2**62, limit=9)
+    assert len(xero.refreshed) == 2
+    assert (line.what, line.actor_id, line.details) == ("refresh_failed", "xero", {"because": "unavailable"})
+
+
 async def test_a_token_that_still_lives_is_handed_out_while_the_token_endpoint_is_away(
     keeper: TokenKeeper, connection: Connection, xero: FakeProvider, clock: FrozenClock
 ) -> None:

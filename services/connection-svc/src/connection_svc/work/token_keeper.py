@@ -219,9 +219,13 @@ class TokenKeeper:
     async def _no_answer(
         self, turn: _Turn, outcome: str, pause: timedelta, unsettled_since: datetime | None
     ) -> AccessAnswer:
-        metrics.refreshes.labels(turn.connection.provider, outcome).inc()
+        provider = turn.connection.provider
+        metrics.refreshes.labels(provider, outcome).inc()
         async with self._database.transaction() as tx:
             await grants.give_up(tx, turn.grant, lease=turn.lease, pause=pause, unsettled_since=unsettled_since)
+            if turn.grant.failed_refreshes == 0:  # the first of a row: the others would fill the timeline
+                entry = history.Entry(self._clock.now(), "refresh_failed", "provider", provider, {"because": outcome})
+                await history.add(tx, turn.connection, entry)
             if outcome == "unavailable":
                 await provider_health.note(tx, turn.connection, "token_endpoint", now=self._clock.now())
         return Checking(NotUsableYet.PROVIDER_UNAVAILABLE, pause)
