@@ -10,13 +10,17 @@ from providers.models import Grant as ProviderGrant
 
 
 def tokens_from(granted: ProviderGrant, provider: Provider, *, now: datetime) -> Tokens:
-    """The tokens obtained at `now`. Where the provider names no end, the refresh token lives unused for so long."""
-    idle_limit = provider.facts.idle_limit
+    """The tokens obtained at `now`. Where the provider names no end, its facts tell how long they live unused.
+
+    An end that the provider names sooner than that counts: some grants are not prolonged by their use.
+    """
+    dies_at = granted.refresh_expires_at or now + provider.facts.idle_limit
+    idle_limit = min(provider.facts.idle_limit, dies_at - now)
     return Tokens(
         access_token=granted.access_token,
         refresh_token=granted.refresh_token,
         access_expires_at=granted.access_expires_at,
-        refresh_expires_at=granted.refresh_expires_at or now + idle_limit,
+        refresh_expires_at=dies_at,
         scopes=granted.scopes,
         authorisation_event=granted.authorisation_event,
         obtained_at=now,
