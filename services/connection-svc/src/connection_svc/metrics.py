@@ -9,6 +9,12 @@ from prometheus_client import Counter, Gauge, Histogram
 # trouble: nothing expires by them).
 refreshes: Final = Counter("grant_refreshes_total", "Refreshes of tokens, by outcome", ["provider", "outcome"])
 
+# All there are, by lifecycle. expired and revoked growing faster than reconnect_duration_seconds_count: nobody repairs.
+connections: Final = Gauge("connections", "Connections", ["state", "provider"])
+
+# Active connections whose consent ends within so many days: the repairs to come. A cohort shows here a month ahead.
+expiring: Final = Gauge("connections_expiring", "Connections whose consent ends soon", ["days"])
+
 # Reasons and detectors as in ConnectionExpired. consent_lapsed by clock is the year; a rise of grant_revoked over all
 # connections of one provider is more likely our client's secret or an incident there than so many customers.
 expired: Final = Counter("connections_expired_total", "Connections that expired", ["provider", "reason", "detected_by"])

@@ -15,6 +15,7 @@ from connection_svc.work.check_reported import check_reported
 from connection_svc.work.end_attempts import end_attempts
 from connection_svc.work.give_back import AccessReturner, return_access
 from connection_svc.work.judge_health import HealthJudge
+from connection_svc.work.measure import measure
 from connection_svc.work.refresh_idle import refresh_idle
 from connection_svc.work.remind import remind
 from connection_svc.work.republish_state import say_states_weekly
@@ -42,6 +43,7 @@ async def run(settings: Settings) -> None:
             Loop("judge-health", judge.judge_all, every=5 * second),
             Loop("end-attempts", lambda: end_attempts(database, now), every=second),
             Loop("return-access", lambda: return_access(database, returner, now), every=second),
+            Loop("measure", lambda: measure(database, now), every=minute),
             Loop("refresh-idle", lambda: refresh_idle(database, keeper, now), every=minute),
             Loop("say-states", lambda: say_states_weekly(database, now, holder=uuid4().hex), every=60 * minute),
             http=(app, settings.http.host, settings.http.port),

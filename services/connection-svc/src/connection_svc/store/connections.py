@@ -71,6 +71,14 @@ SELECT changed, changed_by, changed_at FROM connection_settings WHERE connection
 """
 
 
+COUNT = "SELECT lifecycle, provider, count(*) AS number FROM connections GROUP BY lifecycle, provider"
+
+COUNT_EXPIRING = """
+SELECT ceil(extract(epoch FROM consent_expires_at - $1) / 86400)::int AS days, count(*) AS number
+  FROM connections WHERE lifecycle = 'active' AND consent_expires_at <= $2 GROUP BY days
+"""
+
+
 class UnknownConnection(LookupError):
     """The business has no such connection; somebody else's is unknown, too."""
 
@@ -124,6 +132,16 @@ async def owners(tx: Tx, provider: str, organisation_ids: list[str]) -> dict[str
     """Those of the organisations that a connection, of whatever business, leads to."""
     rows = await tx.fetch(OWNERS, provider, organisation_ids)
     return {row["organisation_id"]: Owner(row["id"], row["business_id"]) for row in rows}
+
+
+async def count(tx: Tx) -> dict[tuple[str, str], int]:
+    """How many there are of each lifecycle and provider, over all businesses."""
+    return {(row["lifecycle"], row["provider"]): row["number"] for row in await tx.fetch(COUNT)}
+
+
+async def count_expiring(tx: Tx, *, now: datetime, until: datetime) -> dict[int, int]:
+    """How many active ones' consents end by then, by the days that are left, rounded up."""
+    return {row["days"]: row["number"] for row in await tx.fetch(COUNT_EXPIRING, now, until)}
 
 
 async def add(tx: Tx, connection: Connection, *, by: str) -> Connection:
