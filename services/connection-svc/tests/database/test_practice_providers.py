@@ -20,7 +20,7 @@ from connection_svc.api.parts import Addresses, Parts
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import Over, Usable
 from connection_svc.store import grants
-from connection_svc.work.give_back import AccessReturner
+from connection_svc.work.give_back import AccessReturner, return_access
 from connection_svc.work.token_keeper import TokenKeeper
 from connection_svc.work.watch_consents import watch_consents
 from providers import ProviderSettings, build
@@ -28,6 +28,7 @@ from providers.interface import Revocation
 from simulator.testing import KNOWN, REDIRECT_URI, Practice, served
 
 YEAR = timedelta(days=365)
+ORGANISATIONS = "/connections$|/companyinfo/|/businesses|/company$"
 
 
 class PracticeAddresses(Addresses):
@@ -78,10 +79,11 @@ class Journey:
     practice: Practice
     provider: str
     clock: FrozenClock
+    wanted: str | None = None
 
     @property
     def organisation(self) -> str:
-        return KNOWN[self.provider].organisation
+        return self.wanted or KNOWN[self.provider].organisation
 
     def pass_time(self, by: timedelta) -> None:
         self.clock.advance(by)
@@ -177,6 +179,67 @@ async def test_a_healthy_connection_survives_a_mistaken_report(journey: Journey,
 
     assert isinstance(answer, Usable)
     assert answer.access_token != token.access_token
+
+
+@pytest.mark.parametrize(
+    ("action", "target"),
+    [
+        ({"status": 500}, "token"),
+        ({"body": "<html>not JSON"}, "token"),
+        ({"body": '{"access_token": null}'}, "token"),
+        ({"body": "[]"}, "token"),
+        ({"cut": "after"}, "token"),
+        ({"status": 500}, "organisations"),
+        ({"body": "{}"}, "organisations"),
+    ],
+    ids=str,
+)
+async def test_a_provider_that_fails_during_the_return_connects_nothing(
+    action: dict, target: str, journey: Journey, provider: str, database: Database
+) -> None:
+    paths = {"token": urlsplit(journey.practice.settings()[provider]["token_url"]).path, "organisations": ORGANISATIONS}
+    method = "POST" if target == "token" else "GET"
+    journey.practice.fault(provider=provider, method=method, path_regex=paths[target], times=None, action=action)
+    attempt = await journey.make()
+
+    assert (attempt["state"], attempt["problem"], attempt["organisations"]) == ("failed", "provider_error", [])
+    shown = (await journey.call("GET", f"/api/v1/connections/{attempt['connection_id']}")).json()
+    assert (shown["lifecycle"], shown["generation"]) == ("pending", 0)
+    async with database.acquire() as tx:
+        assert [event for event, _ in await said(tx)] == [
+            "connection.authorisation-started",
+            "connection.authorisation-failed",
+        ]
+        assert await tx.fetchval("SELECT count(*) FROM attempt_grants") == 0
+
+
+async def test_a_change_to_another_organisation_at_every_provider(
+    journey: Journey, parts: Parts, provider: str, database: Database
+) -> None:
+    old = (await journey.make())["connection_id"]
+    journey.wanted = KNOWN[provider].other_organisation
+    await journey.make(intent="change", connection_id=old)
+
+    async with database.acquire() as tx:
+        (changed,) = [data for event, data in await said(tx) if event == "connection.changed"]
+    new = changed["new_connection_id"]
+    assert isinstance(await parts.tokens.access(BUSINESS, old, asked_by=DetectedBy.SYNC), Over)
+    assert await return_access(database, parts.access_returner, journey.clock)
+    token = await parts.tokens.access(BUSINESS, new, asked_by=DetectedBy.SYNC)
+    assert isinstance(token, Usable)
+    report = fingerprint(token.access_token)
+    again = await parts.tokens.rejected(BUSINESS, new, fingerprint=report, asked_by=DetectedBy.SYNC)
+    assert isinstance(again, Usable), "giving the old access back did not end the new one"
+
+
+async def test_leaving_long_after_the_last_call_gives_the_access_back(journey: Journey, parts: Parts) -> None:
+    connection_id = (await journey.make())["connection_id"]
+    journey.pass_time(timedelta(days=2))
+    url = f"/api/v1/connections/{connection_id}/disconnect"
+    answer = (await journey.call("POST", url, {"keep_lists": True})).json()
+
+    is_offered = parts.providers[journey.provider].facts.revocation is not Revocation.NOT_OFFERED
+    assert answer["access"] == ("given_back" if is_offered else "not_possible")
 
 
 async def test_leaving_gives_the_access_back_where_the_provider_takes_it(
