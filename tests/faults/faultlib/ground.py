@@ -81,7 +81,7 @@ class Actor:
         """The exit code once it has ended by itself, negative for a signal."""
         return await asyncio.wait_for(self.process.wait(), seconds)
 
-    async def ready(self, seconds: float = 30) -> None:
+    async def ready(self, seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while not self.did("ready"):
                 assert self.lives, f"{self.name} ended before it was ready:\n{self.tail()}"
