@@ -211,7 +211,9 @@ class FakeConnectionService(FakeService):
         return {"items": self.history[begin:end], "next": str(end) if len(self.history) > end else None}
 
     def _settings(self, request: Request) -> Any:
-        found = self.connections[request.path_params["id"]]
+        found = self.connections.get(request.path_params["id"])
+        if found is None:
+            return problem(404, "not_found")
         return JSONResponse(found["settings"], headers={"ETag": f'"{found["settings_version"]}"'})
 
     def _change_settings(self, request: Request) -> Any:

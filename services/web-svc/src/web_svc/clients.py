@@ -35,6 +35,7 @@ class Journey:
     intent: str
     connection_id: str | None
     return_to: str
+    channel: str = "web"
     take_over: bool = False
 
 
@@ -142,10 +143,10 @@ class Connections:
         return answers.ConnectionSettings.model_validate(settings), version
 
     async def change_settings(
-        self, speaker: Speaker, connection_id: str, wanted: answers.ConnectionSettings, *, version: str
+        self, speaker: Speaker, connection_id: str, wanted: answers.ConnectionSettings, *, version: str, channel: str
     ) -> None:
         """Raises RequestRefused with `settings_changed` when somebody was faster."""
-        path = f"/api/v1/connections/{connection_id}/settings"
+        path = f"/api/v1/connections/{connection_id}/settings?channel={channel}"
         await self._service.replace(speaker, path, wanted.model_dump(), version=version)
 
     async def explain(self, speaker: Speaker, connection_id: str) -> answers.Explanation:
@@ -167,7 +168,7 @@ class Connections:
 
     async def begin(self, speaker: Speaker, journey: Journey, *, binding: str, key: str) -> answers.StartedAttempt:
         """Raises RequestRefused with `attempt_running` while somebody else is on the way to the same connection."""
-        body = {**asdict(journey), "channel": "web", "browser_binding": _fingerprint(binding)}
+        body = {**asdict(journey), "browser_binding": _fingerprint(binding)}
         return answers.StartedAttempt.model_validate(
             await self._service.post(speaker, "/api/v1/connection-attempts", body, key=key)
         )

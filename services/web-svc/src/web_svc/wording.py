@@ -144,6 +144,8 @@ MESSAGES: Mapping[str, str] = {
     "left.not_yet": "Disconnected. We could not tell {provider} yet and keep trying. You can remove our access in "
     "{provider} as well.",
     "left.not_possible": "Disconnected. {provider} lets only you take our access back: remove it there as well.",
+    "mobile.web_only": "To change integration settings, use the web app.",
+    "mobile.unsupported": "{provider} cannot be connected on a phone. Use the web app.",
     "settings.saved": "Saved. The settings count from now on.",
     "settings.conflict": "**{name} changed this {ago}.** Nothing of yours was saved. "
     "Review the change below, then save again if you still want yours.",

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from web_svc import answers
-from web_svc.api.journeys import INBOX, home
+from web_svc.api.journeys import INBOX, at_both_places, home
 from web_svc.api.pages import show, shown_connection
 from web_svc.api.site import AManager, Posted, Reader, TheSite, key_of, site_of
 from web_svc.clients import RequestRefused
@@ -17,14 +17,14 @@ from web_svc.domain.ago import ago
 from web_svc.domain.attempts import message_of, refusal_message, resume_message, taken_message
 from web_svc.wording import say
 
-router = APIRouter(prefix="/b/{business}/settings/connections/{connection_id}")
+steps = APIRouter()
 
 CameFrom = Annotated[str, Query(alias="from")]
 MANY = 8
 """More organisations than this can be searched."""
 
 
-@router.get("/organisation")
+@steps.get("/organisation")
 async def choose_organisation(  # noqa: PLR0913, PLR0917 - the parts of one request
     request: Request, site: TheSite, manager: AManager, attempt: str, came_from: CameFrom = "", q: str = ""
 ) -> Response:
@@ -42,7 +42,7 @@ async def choose_organisation(  # noqa: PLR0913, PLR0917 - the parts of one requ
             return await _went_wrong(request, manager, journey)
 
 
-@router.post("/organisation")
+@steps.post("/organisation")
 async def next_step(  # noqa: PLR0913, PLR0917 - the parts of one request
     request: Request, site: TheSite, manager: AManager, form: Posted, attempt: str, came_from: CameFrom = ""
 ) -> Response:
@@ -62,7 +62,7 @@ async def next_step(  # noqa: PLR0913, PLR0917 - the parts of one request
     return RedirectResponse(_done(manager, connection.connection_id, came_from), 303)
 
 
-@router.post("/organisation/cancel")
+@steps.post("/organisation/cancel")
 async def cancel(  # noqa: PLR0913, PLR0917 - the parts of one request
     site: TheSite, manager: AManager, form: Posted, connection_id: str, attempt: str, came_from: CameFrom = ""
 ) -> Response:
@@ -73,11 +73,10 @@ async def cancel(  # noqa: PLR0913, PLR0917 - the parts of one request
         if refused.code != "attempt_over":
             raise
     is_new = connection_id == "new"
-    overview = f"/b/{manager.business_id}/settings/connections"
-    return RedirectResponse(overview if is_new else home(manager, connection_id, came_from), 303)
+    return RedirectResponse(manager.connections if is_new else home(manager, connection_id, came_from), 303)
 
 
-@router.get("/done")
+@steps.get("/done")
 async def done(
     request: Request, site: TheSite, manager: AManager, connection_id: str, came_from: CameFrom = ""
 ) -> Response:
@@ -88,7 +87,7 @@ async def done(
     return await show(
         request,
         manager,
-        "done.html",
+        "mobile_done.html" if manager.channel == "mobile" else "done.html",
         live="progress",
         shown=view,
         rules=rules,
@@ -259,11 +258,14 @@ async def _went_wrong(request: Request, manager: Reader, journey: answers.Attemp
 def _again(manager: Reader, journey: answers.Attempt) -> str:
     """Where the same journey begins anew."""
     if journey.intent == "connect":
-        return f"/b/{manager.business_id}/settings/connections/new/{journey.provider}"
+        return f"{manager.connections}/new/{journey.provider}"
     own = home(manager, journey.connection_id)
     return f"{own}/change/{journey.provider}" if journey.intent == "change" else f"{own}/reconnect"
 
 
 def _done(manager: Reader, connection_id: str, came_from: str) -> str:
     query = f"?from={INBOX}" if came_from == INBOX else ""
-    return f"/b/{manager.business_id}/settings/connections/{connection_id}/done{query}"
+    return f"{manager.connections}/{connection_id}/done{query}"
+
+
+router = at_both_places(steps)

@@ -27,6 +27,8 @@ class Said(StrEnum):
     LEFT_NOT_YET = "left.not_yet"
     LEFT_NOT_POSSIBLE = "left.not_possible"
     SNOOZED = "repair.snoozed"
+    SETTINGS_SAVED = "settings.saved"
+    SETTINGS_CHANGED = "settings.conflict.unknown"
 
 
 @router.get("/settings")
@@ -119,16 +121,21 @@ async def history(
 
 @router.post("/settings/connections/{connection_id}/refresh")
 async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
-    """Refresh integration data. Lists that were read a moment ago are fresh enough."""
-    said = Said.LISTS_ASKED
-    here = f"/b/{manager.business_id}/settings/connections/{connection_id}"
+    """Refresh integration data."""
+    said = await refresh_lists(site, manager, connection_id, key=key_of(form))
+    here = f"{manager.connections}/{connection_id}"
+    return RedirectResponse(f"{here}/done" if form.get("back") == "done" else f"{here}?said={said}", 303)
+
+
+async def refresh_lists(site: Site, manager: Reader, connection_id: str, *, key: str) -> Said:
+    """Lists that were read a moment ago are fresh enough."""
     try:
-        await site.syncs.refresh(manager.speaker, connection_id, key=key_of(form))
+        await site.syncs.refresh(manager.speaker, connection_id, key=key)
     except RequestRefused as refused:
         if refused.code != "cooling_down":
             raise
-        said = Said.LISTS_FRESH
-    return RedirectResponse(f"{here}/done" if form.get("back") == "done" else f"{here}?said={said}", 303)
+        return Said.LISTS_FRESH
+    return Said.LISTS_ASKED
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ async def save(  # noqa: PLR0913, PLR0917 - the parts of one request
     current, _ = await site.connections.settings(manager.speaker, connection_id)
     wanted, version = _wanted(current, section, form), str(form.get("version", ""))
     try:
-        await site.connections.change_settings(manager.speaker, connection_id, wanted, version=version)
+        await site.connections.change_settings(manager.speaker, connection_id, wanted, version=version, channel="web")
     except RequestRefused as refused:
         if refused.code != "settings_changed":
             raise

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
@@ -14,12 +14,14 @@ from web_svc.domain.ago import ago
 from web_svc.wording import say
 
 INBOX = "inbox"
+PLACES = ("/b/{business}/settings/connections/{connection_id}", "/m/settings/integrations/{connection_id}")
+"""Where the steps of a journey are: at a desk, and on a phone."""
 
 
 async def leave(request: Request, manager: Reader, journey: Journey, form: FormData) -> Response:
     """Begin the journey and send the browser off; or ask whether to join or take over somebody else's."""
     connections, binding = site_of(request).connections, manager.visitor.login_binding
-    wanted = replace(journey, take_over="take_over" in form)
+    wanted = replace(journey, channel=manager.channel, take_over="take_over" in form)
     try:
         started = await connections.begin(manager.speaker, wanted, binding=binding, key=key_of(form))
     except RequestRefused as refused:
@@ -60,8 +62,16 @@ async def join_or_take_over(
     )
 
 
+def at_both_places(steps: APIRouter) -> APIRouter:
+    """The same steps at a desk and on a phone."""
+    both = APIRouter()
+    for place in PLACES:
+        both.include_router(steps, prefix=place)
+    return both
+
+
 def home(manager: Reader, connection_id: str, came_from: str = "") -> str:
     """Where the person came from."""
     if came_from == INBOX:
         return f"/b/{manager.business_id}/inbox"
-    return f"/b/{manager.business_id}/settings/connections/{connection_id}"
+    return f"{manager.connections}/{connection_id}"

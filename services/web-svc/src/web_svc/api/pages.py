@@ -72,6 +72,17 @@ class Page:
         """The address of the business that is looked at."""
         return f"/b/{self.reader.business_id}" if self.reader else ""
 
+    @property
+    def connections(self) -> str:
+        return self.reader.connections if self.reader else ""
+
+    @property
+    def shell(self) -> str:
+        """The template around the page."""
+        if self.reader is None:
+            return "plain.html"
+        return "mobile.html" if self.reader.channel == "mobile" else "shell.html"
+
     def new_key(self) -> str:
         """An idempotency key: one for each form each time it is shown."""
         return uuid.uuid4().hex

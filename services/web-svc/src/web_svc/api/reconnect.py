@@ -6,15 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from web_svc.api.journeys import INBOX, home, join_or_take_over, leave, running_of_another
+from web_svc.api.journeys import INBOX, at_both_places, home, join_or_take_over, leave, running_of_another
 from web_svc.api.pages import show, shown
 from web_svc.api.site import AManager, Posted, TheSite
 from web_svc.clients import Journey
 
-router = APIRouter(prefix="/b/{business}/settings/connections/{connection_id}/reconnect")
+steps = APIRouter()
 
 
-@router.get("")
+@steps.get("/reconnect")
 async def before_you_go(
     request: Request,
     site: TheSite,
@@ -39,9 +39,12 @@ async def before_you_go(
     )
 
 
-@router.post("")
+@steps.post("/reconnect")
 async def reconnect(request: Request, site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
     connection = await site.connections.one(manager.speaker, connection_id)
     came_from = f"?from={INBOX}" if form.get("from") == INBOX else ""
     return_to = f"{site.public_url}{home(manager, connection_id)}/organisation{came_from}"
     return await leave(request, manager, Journey(connection.provider, "reconnect", connection_id, return_to), form)
+
+
+router = at_both_places(steps)

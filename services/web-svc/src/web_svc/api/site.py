@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
@@ -87,10 +87,11 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Reader:
-    """A visitor inside one business."""
+    """A visitor inside one business, at the pages for a desk (`web`) or at those under `/m` (`mobile`)."""
 
     visitor: Visitor
     membership: Membership
+    channel: Literal["web", "mobile"] = "web"
 
     @property
     def user_id(self) -> str:
@@ -99,6 +100,11 @@ class Reader:
     @property
     def business_id(self) -> str:
         return self.membership.business_id
+
+    @property
+    def connections(self) -> str:
+        """The address under which this reader finds the connections."""
+        return "/m/settings/integrations" if self.channel == "mobile" else f"/b/{self.business_id}/settings/connections"
 
     @property
     def manages(self) -> bool:
@@ -136,12 +142,20 @@ async def _visitor(request: Request) -> Visitor:
     return Visitor(session.user_id, form_token(session_id), login_binding(session_id))
 
 
-async def _reader(request: Request, business: str, visitor: Annotated[Visitor, Depends(_visitor)]) -> Reader:
-    membership = site_of(request).memberships.find(business, visitor.user_id)
-    if membership is None:
-        raise NothingHere
-    request.state.reader = Reader(visitor, membership)  # an error page keeps the shell
-    reader: Reader = request.state.reader
+async def _reader(request: Request, visitor: Annotated[Visitor, Depends(_visitor)]) -> Reader:
+    """Of the business in the address; the pages under `/m` name none and are those of the first."""
+    memberships, business = site_of(request).memberships, request.path_params.get("business")
+    if business is None:
+        mine = memberships.of(visitor.user_id)
+        if not mine:
+            raise NoBusiness
+        reader = Reader(visitor, mine[0], "mobile")
+    else:
+        membership = memberships.find(business, visitor.user_id)
+        if membership is None:
+            raise NothingHere
+        reader = Reader(visitor, membership)
+    request.state.reader = reader  # an error page keeps the shell
     return reader
 
 

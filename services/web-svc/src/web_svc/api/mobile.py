@@ -1,0 +1,131 @@
+"""The pages under `/m`: Settings at the bottom right, Integrations, one software, and what can be done on a phone.
+
+The steps of a login are the same as at a desk, around them is another shell (`Reader.channel`).
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from web_svc import answers
+from web_svc.api.connections import Said, refresh_lists
+from web_svc.api.journeys import home, leave
+from web_svc.api.pages import ShownConnection, show, shown_connection, shown_connections
+from web_svc.api.site import AManager, AReader, NothingHere, Posted, Reader, Site, TheSite, key_of
+from web_svc.clients import Journey, RequestRefused
+from web_svc.wording import say
+
+router = APIRouter(prefix="/m")
+
+
+@router.get("")
+async def start(reader: AReader) -> Response:
+    """The inbox fits a phone as it is."""
+    return RedirectResponse(f"/b/{reader.business_id}/inbox", 303)
+
+
+@router.get("/settings")
+async def settings(request: Request, site: TheSite, reader: AReader) -> Response:
+    connections = await shown_connections(site, reader) if reader.manages else {}
+    living = [each for each in connections.values() if not each.is_past]
+    worst = min(living, key=lambda each: each.standing.severity, default=None)
+    return await show(request, reader, "mobile_settings.html", worst=worst)
+
+
+@dataclass(frozen=True)
+class Software:
+    """One software and the connection to it that needs most, if there is one."""
+
+    provider: answers.Provider
+    shown: ShownConnection | None
+
+
+@router.get("/settings/integrations")
+async def integrations(request: Request, site: TheSite, manager: AManager) -> Response:
+    """Every software that can be connected on a phone, the one that needs most on top."""
+    providers, connections = await asyncio.gather(
+        site.connections.providers(manager.speaker), shown_connections(site, manager)
+    )
+    living = sorted((c for c in connections.values() if not c.is_past), key=lambda c: c.standing.severity)
+    names = [c.connection.provider for c in living] + list(providers)
+    software = [
+        Software(providers[name], next((c for c in living if c.connection.provider == name), None))
+        for name in dict.fromkeys(names)
+        if name in providers and providers[name].mobile
+    ]
+    return await show(request, manager, "mobile_integrations.html", live="integrations", software=software)
+
+
+@router.get("/settings/integrations/new/{provider}")
+async def before_connecting(request: Request, site: TheSite, manager: AManager, provider: str) -> Response:
+    """What connecting does."""
+    known = await _provider(site, manager, provider)
+    return await show(request, manager, "mobile_connect.html", provider=known)
+
+
+@router.post("/settings/integrations/new/{provider}")
+async def connect(request: Request, site: TheSite, manager: AManager, form: Posted, provider: str) -> Response:
+    known = await _provider(site, manager, provider)
+    if not known.mobile:
+        raise NothingHere
+    begun = [
+        each.connection_id
+        for each in await site.connections.all(manager.speaker)
+        if each.provider == provider and each.lifecycle == "pending"
+    ]
+    return_to = f"{site.public_url}{manager.connections}/new/organisation"
+    return await leave(request, manager, Journey(provider, "connect", next(iter(begun), None), return_to), form)
+
+
+@router.get("/settings/integrations/{connection_id}")
+async def integration(
+    request: Request, site: TheSite, manager: AManager, connection_id: str, said: Said | None = None
+) -> Response:
+    view, providers, (settings, version) = await asyncio.gather(
+        shown_connection(site, manager, connection_id),
+        site.connections.providers(manager.speaker),
+        site.connections.settings(manager.speaker, connection_id),
+    )
+    return await show(
+        request,
+        manager,
+        "mobile_integration.html",
+        live="integration",
+        shown=view,
+        warns=settings.warn_new_supplier if providers[view.connection.provider].supports_supplier_warning else None,
+        version=version,
+        note=say(said, provider=view.provider_name) if said else None,
+    )
+
+
+@router.post("/settings/integrations/{connection_id}/refresh")
+async def refresh(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
+    """Refresh integration data."""
+    said = await refresh_lists(site, manager, connection_id, key=key_of(form))
+    return RedirectResponse(f"{home(manager, connection_id)}?said={said}", 303)
+
+
+@router.post("/settings/integrations/{connection_id}/warn-new-supplier")
+async def warn_new_supplier(site: TheSite, manager: AManager, form: Posted, connection_id: str) -> Response:
+    """The one setting that is changed on a phone."""
+    current, _ = await site.connections.settings(manager.speaker, connection_id)
+    wanted = current.model_copy(update={"warn_new_supplier": form.get("warn") == "on"})
+    said, version = Said.SETTINGS_SAVED, str(form.get("version", ""))
+    try:
+        await site.connections.change_settings(
+            manager.speaker, connection_id, wanted, version=version, channel=manager.channel
+        )
+    except RequestRefused as refused:
+        if refused.code != "settings_changed":
+            raise
+        said = Said.SETTINGS_CHANGED
+    return RedirectResponse(f"{home(manager, connection_id)}?said={said}", 303)
+
+
+async def _provider(site: Site, manager: Reader, name: str) -> answers.Provider:
+    providers = await site.connections.providers(manager.speaker)
+    if name not in providers:
+        raise NothingHere
+    return providers[name]
