@@ -32,8 +32,8 @@ async def main(service: str, url: str, key: str, connection_id: str, callers: st
         _say("ready")
         ends_at = time.time() + float(await asyncio.to_thread(sys.stdin.readline))
         sent: list[float] = []
-        lease = partial(client.lease, connection_id, BUSINESS)
-        await asyncio.gather(*(_call(Permits(lease), sent, ends_at) for _ in range(int(callers))))
+        permits = Permits(partial(client.lease, connection_id, BUSINESS))
+        await asyncio.gather(*(_call(permits, sent, ends_at) for _ in range(int(callers))))
         _say(json.dumps(sent))
 
 

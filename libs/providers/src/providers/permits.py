@@ -19,7 +19,7 @@ class Leased:
 
 
 class Permits:
-    """Permits of one task for one organisation; `take` is the `permit` of its `Access`.
+    """Permits of one process for one organisation; `take` is the `permit` of its `Access`. Callers take turns.
 
     Times count from before they were asked for, so that a permit never ends later here than where it was given.
     """
@@ -33,15 +33,17 @@ class Permits:
     ) -> None:
         self._lease, self._monotonic, self._sleep = lease, monotonic, sleep
         self._left, self._until = 0, 0.0
+        self._turn = asyncio.Lock()
 
     async def take(self) -> None:
         """Wait for the moment when one more call may be sent. Raises BudgetSpent when there is none soon."""
-        while self._left == 0 or self._monotonic() >= self._until:
-            asked_at = self._monotonic()
-            leased = await self._lease()
-            if leased.calls == 0:
-                raise BudgetSpent(leased.starts_in)
-            await self._sleep(leased.starts_in.total_seconds())
-            self._left = leased.calls
-            self._until = asked_at + (leased.starts_in + leased.valid_for).total_seconds()
-        self._left -= 1
+        async with self._turn:
+            while self._left == 0 or self._monotonic() >= self._until:
+                asked_at = self._monotonic()
+                leased = await self._lease()
+                if leased.calls == 0:
+                    raise BudgetSpent(leased.starts_in)
+                await self._sleep(leased.starts_in.total_seconds())
+                self._left = leased.calls
+                self._until = asked_at + (leased.starts_in + leased.valid_for).total_seconds()
+            self._left -= 1

@@ -1,5 +1,6 @@
 """A call is sent at the moment it was given, or not under that permit."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,14 @@ async def test_a_permit_that_took_too_long_to_come_is_asked_for_again() -> None:
 
     with pytest.raises(BudgetSpent):
         await world.permits.take()
+
+
+async def test_callers_of_one_process_take_turns() -> None:
+    world = World(*[Leased(1, SECOND, SECOND)] * 3)
+
+    await asyncio.gather(*(world.permits.take() for _ in range(3)))
+
+    assert (world.asked, world.time) == (3, 103)
 
 
 async def test_a_spent_budget_says_when_to_ask_again() -> None:
