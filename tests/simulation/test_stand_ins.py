@@ -1,0 +1,290 @@
+"""The stand-ins are held to the real things: the same plays are acted on both, and must go the same way.
+
+A play is what two sessions ask of PostgreSQL, in that order; each waits where it must. Plays are drawn at random.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from simulated_machine import TIMES
+from simulated_postgres import EFFECT, IS_KNOWN, LEARN, TABLES, Committed
+from simulated_things import THINGS, ThingHappened, said
+from simulated_world import World
+
+from chassis import inbox, outbox, relay
+from chassis.database import Tx
+from chassis.outbox import CHANNEL, SHARDS, shard_of
+from devstack.testing import NewDatabase
+
+things = st.sampled_from(THINGS)
+numbers = st.integers(0, 8)
+shards = st.lists(st.sampled_from([*{shard_of(thing.encode()) for thing in THINGS}]), min_size=1, unique=True)
+Step: TypeAlias = tuple[str, str, tuple[Any, ...]]
+
+
+async def say(tx: Tx, number: int, *said_of: str) -> None:
+    events = [said(ThingHappened, thing, 10 * number + place) for place, thing in enumerate(said_of)]
+    await outbox.add(tx, *events)
+
+
+async def hear(tx: Tx, _: int, which: int) -> bool:
+    return await inbox.first_time(tx, "test", said(ThingHappened, THINGS[0], which))  # type: ignore[arg-type]
+
+
+async def write_effect(tx: Tx, number: int, thing: str) -> str:
+    return await tx.execute(EFFECT, thing, number, said(ThingHappened, thing, number).id)
+
+
+async def learn(tx: Tx, _: int, thing: str) -> None:
+    await tx.execute(LEARN, thing)
+
+
+async def know(tx: Tx, _: int, thing: str) -> bool:
+    return await tx.fetchrow(IS_KNOWN, thing) is not None
+
+
+async def look(tx: Tx, _: int, floor: int) -> Any:
+    return [(row["shard"], row["id"], row["age"] >= 0) for row in await tx.fetch(relay._FIND, SHARDS, floor)]
+
+
+async def lock(tx: Tx, _: int, wanted: list[int]) -> Any:
+    return [row["s"] for row in await tx.fetch(relay._LOCK, relay._LOCK_CLASS, wanted)]
+
+
+async def read(tx: Tx, _: int, wanted: list[int], floor: int, most: int) -> Any:
+    return [tuple(row) for row in await tx.fetch(relay._NEXT, wanted, floor, most)]
+
+
+async def delete(tx: Tx, _: int, ids: list[int]) -> Any:
+    return [isinstance(number, int) for (number,) in map(tuple, await tx.fetch(relay._DELETE, ids))]
+
+
+ACTS = {act.__name__: act for act in (say, hear, write_effect, learn, know, look, lock, read, delete)}
+DRAWN = {
+    "say": st.lists(things, min_size=1, max_size=3).map(tuple),
+    "hear": st.tuples(st.integers(1, 2)),
+    "write_effect": st.tuples(things),
+    "learn": st.tuples(things),
+    "know": st.tuples(things),
+    "look": st.tuples(numbers),
+    "lock": st.tuples(shards),
+    "read": st.tuples(shards, numbers, st.integers(1, 3)),
+    "delete": st.tuples(st.lists(numbers, unique=True)),
+    "commit": st.just(()),
+    "roll back": st.just(()),
+    "be cut off": st.just(()),
+}
+# A third of it is saying and committing: without rows there is little to see.
+whats = st.sampled_from([*DRAWN, "say", "say", "commit", "commit", "commit"])
+steps = whats.flatmap(lambda what: st.tuples(st.sampled_from("ab"), st.just(what), DRAWN[what]))
+
+
+class Stage(Protocol):
+    """A server with a session that listens. What two sessions did there is seen in what they were told, and `left`."""
+
+    def connect(self) -> Any: ...
+    def begin(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]": ...
+    def settle(self, tasks: Iterable["asyncio.Task[Any]"]) -> None:
+        """Until each is done or waits for a lock."""
+
+    def cut(self, connection: Any) -> None: ...
+    def left(self) -> dict[str, Any]:
+        """What is committed, and how often the listener was told."""
+
+
+DEADLOCK = asyncpg.DeadlockDetectedError.__name__
+
+
+class Session:
+    """Whatever is done is done in a transaction, which begins by itself."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection, self._block = connection, None
+
+    async def do(self, what: str, number: int, *arguments: Any) -> Any:
+        if self._block is None:
+            self._block = self.connection.transaction()
+            await self._block.start()
+        if what in ACTS:
+            return await ACTS[what](self.connection, number, *arguments)
+        block, self._block = self._block, None
+        await (block.commit() if what == "commit" else block.rollback())
+        return what
+
+
+def acted(play: list[Step], stage: Stage) -> list[Any]:
+    """What was told to whom, after each step, and what is left of it."""
+    told: list[Any] = []
+    sessions = {who: Session(stage.connect()) for who in "ab"}
+    pending: dict[str, asyncio.Task[Any]] = {}
+    for number, (who, what, arguments) in enumerate(play, 1):
+        if what == "be cut off":
+            stage.cut(sessions[who].connection)
+            sessions[who] = Session(stage.connect())
+        elif who not in pending:
+            pending[who] = stage.begin(sessions[who].do(what, number, *arguments))
+        stage.settle(pending.values())
+        outcomes = {other: _outcome(task) for other, task in sorted(pending.items())}
+        if DEADLOCK in outcomes.values():  # whose error it is nobody promises
+            told.append((number, DEADLOCK))
+            break
+        told += [(number, *each) for each in outcomes.items()]
+        pending = {other: task for other, task in pending.items() if not task.done()}
+    for session in sessions.values():
+        stage.cut(session.connection)
+        stage.settle(pending.values())
+    return [*told, *map(_outcome, pending.values()), stage.left()]
+
+
+def _outcome(task: "asyncio.Task[Any]") -> Any:
+    if not task.done():
+        return "waits"
+    error = task.exception()
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.PostgresConnectionError | asyncpg.AdminShutdownError):
+        return "is cut off"
+    return task.result() if error is None else type(error).__name__
+
+
+class SimulatedStage:
+    def __init__(self) -> None:
+        self._world = World()
+        self._told = 0
+        self._listener = self.connect()
+        self.settle([self.begin(self._listener.add_listener(CHANNEL, self._hear))])
+
+    def _hear(self, *_: object) -> None:
+        self._told += 1
+
+    def connect(self) -> Any:
+        return self._world.postgres.new_session(self._world.name("session"))
+
+    def begin(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        return self._world.start("play", work)
+
+    def settle(self, tasks: Iterable["asyncio.Task[Any]"]) -> None:
+        self._world.live(0, random.Random(0))
+
+    def cut(self, connection: Any) -> None:
+        self._world.cut(connection.process, [connection])
+
+    def left(self) -> dict[str, Any]:
+        postgres, happened = self._world.postgres, self._world.happened
+        return {
+            "outbox": sorted((row["id"], row["aggregateid"], row["aggregate_seq"]) for row in postgres.outbox.values()),
+            "outbox_sequences": sorted((entity, last) for (_, entity), last in postgres.numbers.items()),
+            "inbox": sorted(event for _, _, event in postgres.handled),
+            "effects": [effect for each in happened if isinstance(each, Committed) for effect in each.effects],
+            "known": sorted(postgres.known),
+            "told": self._told,
+        }
+
+
+IS_BLOCKED = """SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pg_blocking_pids(pid) <> '{}')"""
+
+
+class RealStage:
+    """Its tables are emptied before each play."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._loop = url, asyncio.new_event_loop()
+        self._observer = self.connect()
+        self._listener = self.connect()
+        self._told, self._has_heard_all = 0, asyncio.Event()
+        self._run(self._observer.execute(TABLES))
+        self._run(self._listener.add_listener(CHANNEL, self._hear))
+
+    def emptied(self) -> "RealStage":
+        tables = "outbox, outbox_sequences, inbox, effects, known"
+        self._run(self._observer.execute(f"TRUNCATE {tables} RESTART IDENTITY"))
+        self._told = 0
+        return self
+
+    def close(self) -> None:
+        for connection in (self._listener, self._observer):
+            self._run(connection.close())
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+        if payload == "that is all":
+            self._has_heard_all.set()
+        else:
+            self._told += 1
+
+    def connect(self) -> Any:
+        return self._run(asyncpg.connect(self._url, server_settings={"deadlock_timeout": "10ms"}))
+
+    def begin(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        return self._loop.create_task(work)
+
+    def settle(self, tasks: Iterable["asyncio.Task[Any]"]) -> None:
+        self._run(self._all_done_or_waiting([*tasks]))
+
+    async def _all_done_or_waiting(self, tasks: list["asyncio.Task[Any]"]) -> None:
+        while open_ := [task for task in tasks if not task.done()]:
+            if len(open_) == 1 and await self._observer.fetchval(IS_BLOCKED):
+                return
+            await asyncio.wait(open_, timeout=0.003)
+
+    def cut(self, connection: Any) -> None:
+        self._run(self._end(connection.get_server_pid()))
+        connection.terminate()
+
+    async def _end(self, pid: int) -> None:
+        await self._observer.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+
+    def left(self) -> dict[str, Any]:
+        self._run(self._hear_all())
+        return {
+            "outbox": self._rows("SELECT id, aggregateid, aggregate_seq FROM outbox ORDER BY id"),
+            "outbox_sequences": self._rows("SELECT aggregateid, last FROM outbox_sequences ORDER BY 1"),
+            "inbox": [event for (event,) in self._rows("SELECT event_id FROM inbox ORDER BY 1")],
+            "effects": self._rows("SELECT thing, number, event_id FROM effects"),
+            "known": [thing for (thing,) in self._rows("SELECT thing FROM known ORDER BY 1")],
+            "told": self._told,
+        }
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._run(self._observer.fetch(query))]
+
+    async def _hear_all(self) -> None:
+        self._has_heard_all.clear()
+        await self._observer.execute("SELECT pg_notify($1, 'that is all')", CHANNEL)
+        await asyncio.wait_for(self._has_heard_all.wait(), 10)
+
+
+@pytest.fixture
+async def database_url(new_database: NewDatabase) -> str:
+    return await new_database("notifier_svc")  # any service's has the chassis' tables
+
+
+@pytest.fixture
+def real_stage(database_url: str) -> Iterator[RealStage]:
+    stage = RealStage(database_url)
+    yield stage
+    stage.close()
+
+
+def test_whatever_two_sessions_do_goes_as_on_a_real_server(real_stage: RealStage) -> None:
+    @settings(
+        max_examples=40 * TIMES,
+        deadline=None,
+        derandomize=TIMES == 1,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(steps, min_size=8, max_size=30))
+    def go_the_same(play: list[Step]) -> None:
+        assert acted(play, SimulatedStage()) == acted(play, real_stage.emptied())
+
+    go_the_same()
