@@ -111,10 +111,11 @@ async def test_a_forbidden_organisation_that_is_still_listed_wants_a_newer_token
         await read(practice, ListName.ORGANISATION)
 
 
-async def test_a_forbidden_organisation_is_not_given_up_while_the_list_cannot_be_read() -> None:
-    practice = Practice(
-        Organisation=gateway(403, "AuthenticationUnsuccessful"), connections=httpx2.Response(503, text="offline")
-    )
+@pytest.mark.parametrize("unreadable", [httpx2.Response(503, text="offline"), ok({}), ok(["c-1"]), ok(None)])
+async def test_a_forbidden_organisation_is_not_given_up_while_the_list_cannot_be_read(
+    unreadable: httpx2.Response,
+) -> None:
+    practice = Practice(Organisation=gateway(403, "AuthenticationUnsuccessful"), connections=unreadable)
     with pytest.raises(ProviderUnavailable):
         await read(practice, ListName.ORGANISATION)
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from providers.errors import OrganisationGone, ProviderError, Refused, TokenRejected
-from providers.http import lost, parsed, parsed_if_json, refuse_unusable, send
+from providers.http import lost, parsed, parsed_if_json, refuse_unusable, send, well_formed
 from providers.models import Access
 from providers.xero.refusals import gateway_detail, problems_in
 
@@ -78,7 +78,10 @@ class XeroApi:
         if response.is_error:
             raise lost("unexpected", f"HTTP {response.status_code}", writes=False)
         answer = parsed(response, writes=False)
-        return [one for one in answer if one.get("tenantType") == "ORGANISATION"]
+        with well_formed(writes=False):
+            if not isinstance(answer, list):  # an object would pass for an empty list, and our organisation for gone
+                raise TypeError("not a list")
+            return [one for one in answer if one.get("tenantType") == "ORGANISATION"]
 
     async def disconnect(self, access_token: str, connection_id: str) -> None:
         """End our access to one organisation. One that has ended already is fine."""
