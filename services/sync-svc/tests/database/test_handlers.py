@@ -26,8 +26,8 @@ REQUESTED = "relink.sync.requested.v1"
 
 
 async def deliver(tx: Tx, event: Any) -> None:
-    [handler] = [one for one in handlers(interval=TWO_DAYS) if event.type == one.event.TYPE]
-    await twice(handler, event, tx)
+    for handler in (one for one in handlers(interval=TWO_DAYS) if event.type == one.event.TYPE):
+        await twice(handler, event, tx)
 
 
 async def lifecycle(tx: Tx) -> Lifecycle | None:

@@ -20,11 +20,12 @@ from providers.errors import (
 )
 from providers.models import ListName
 from providers.permits import Leased
-from relink_contracts.events import ConnectionReconnected
+from relink_contracts.envelope import Received
+from relink_contracts.events import ConnectionDisconnected, ConnectionReconnected
 from relink_contracts.testing import received
 from sync_svc.clients import BeingChecked, ConnectionsUnavailable, NotUsable
 from sync_svc.domain.runs import Run, RunState
-from sync_svc.store import runs, schedules
+from sync_svc.store import entries, runs, schedules
 from sync_svc.work.republish_state import republish_state
 
 ENTRY = "relink.list-entry.state.v1"
@@ -410,3 +411,53 @@ async def test_a_list_that_was_said_again_is_still_known(worker: Worker, clock: 
     await worker.comes_due(TWO_DAYS)
     await worker.runner().step()
     assert await worker.said(ENTRY) == []
+
+
+def left(*, lists_kept: bool) -> Received[ConnectionDisconnected]:
+    return received(ConnectionDisconnected, 9, lifecycle="disconnected", lists_kept=lists_kept)
+
+
+async def living_entries(worker: Worker) -> int:
+    async with worker.database.acquire() as tx:
+        return await tx.fetchval("SELECT count(*) FROM entries WHERE NOT gone")
+
+
+async def test_whoever_leaves_and_wants_the_lists_cleared_has_every_entry_said_to_be_gone(worker: Worker) -> None:
+    await worker.connected()
+    await worker.runner().step()
+    assert await living_entries(worker) == 3
+    await worker.hears(left(lists_kept=False))
+
+    async with worker.database.acquire() as tx:
+        gone = await tx.fetch("SELECT aggregateid FROM outbox WHERE payload IS NULL ORDER BY id")
+        states = await entries.states(tx, "biz_demo", "con_1")
+    assert sorted(row["aggregateid"] for row in gone) == [
+        "con_1/accounts/200",
+        "con_1/accounts/429",
+        "con_1/suppliers/s-1",
+    ]
+    assert (await living_entries(worker), {state.total for state in states.values()}) == (0, {0})
+
+
+async def test_whoever_leaves_and_keeps_the_lists_has_them(worker: Worker) -> None:
+    await worker.connected()
+    await worker.runner().step()
+    await worker.hears(left(lists_kept=True))
+
+    assert await living_entries(worker) == 3
+
+
+async def test_a_run_that_ends_after_the_customer_left_writes_nothing(worker: Worker) -> None:
+    await worker.connected()
+    real = worker.provider.read_list
+
+    async def read_while_somebody_leaves(*asked: Any) -> Any:
+        await worker.hears(left(lists_kept=False))
+        return await real(*asked)
+
+    worker.provider.read_list = read_while_somebody_leaves
+    await worker.runner().step()
+
+    assert await living_entries(worker) == 0
+    [failed] = await worker.said(FAILED)
+    assert failed["code"] == "connection_expired"

@@ -15,6 +15,7 @@ from relink_contracts.events import (
     SyncRequested,
 )
 from sync_svc.handlers.on_connection import on_connection
+from sync_svc.handlers.on_connection_disconnected import on_connection_disconnected
 from sync_svc.handlers.on_provider import on_provider
 from sync_svc.handlers.on_sync_requested import on_sync_requested
 
@@ -29,6 +30,7 @@ def handlers(*, interval: timedelta) -> list[Handler]:
         knows(ConnectionExpired, on_any_connection),
         knows(ConnectionChanged, on_any_connection),
         knows(ConnectionDisconnected, on_any_connection),
+        reacts(ConnectionDisconnected, on_connection_disconnected),
         knows(ProviderState, on_provider),
         reacts(SyncRequested, on_sync_requested),
     ]

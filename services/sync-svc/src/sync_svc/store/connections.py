@@ -13,6 +13,9 @@ _REMEMBER = """INSERT INTO connections AS known (id, business_id, provider, life
     RETURNING *"""
 _FORGET = "UPDATE connections SET lifecycle = 'disconnected', sequence = $2 WHERE id = $1 AND sequence < $2"
 _GET = "SELECT * FROM connections WHERE business_id = $1 AND id = $2"
+_HAS_LEFT = (
+    """SELECT true FROM connections WHERE business_id = $1 AND id = $2 AND lifecycle = 'disconnected' FOR SHARE"""
+)
 _HEAR_HEALTH = """INSERT INTO providers AS known (name, health, sequence) VALUES ($1, $2, $3)
     ON CONFLICT (name) DO UPDATE SET health = excluded.health, sequence = excluded.sequence
     WHERE known.sequence < excluded.sequence"""
@@ -40,6 +43,11 @@ async def forget(tx: Tx, connection_id: str, sequence: int) -> None:
 async def get(tx: Tx, business_id: str, connection_id: str) -> Connection | None:
     row = await tx.fetchrow(_GET, business_id, connection_id)
     return _connection(row) if row else None
+
+
+async def has_left(tx: Tx, business_id: str, connection_id: str) -> bool:
+    """Whether the customer has disconnected it; until `tx` ends nobody hears that he has."""
+    return bool(await tx.fetchval(_HAS_LEFT, business_id, connection_id))
 
 
 async def hear_health(tx: Tx, provider: str, health: str, sequence: int) -> None:

@@ -11,8 +11,8 @@ from chassis.database import Database, Tx
 from chassis.leases import Lease, LeaseLost
 from sync_svc import metrics, outgoing
 from sync_svc.domain.entries import ListState, Place, changes_between
-from sync_svc.domain.runs import ListResult, Result, Run, RunState
-from sync_svc.store import entries, runs, schedules
+from sync_svc.domain.runs import Blame, Failure, ListResult, Result, Run, RunState
+from sync_svc.store import connections, entries, runs, schedules
 from sync_svc.work.read_lists import Failed, Harvest, Reader, ReadList, ToWait
 
 OTHERS_TURN = timedelta(seconds=5)
@@ -59,19 +59,21 @@ class RunSyncs:
         begun = time.monotonic()
         try:
             harvest = await self._reader.read(run, known, still_ours)
+            await self._complete(run, known, harvest, lease, begun)
         except ToWait as wait:
             await self._record(run.wait_until(self._clock.now() + wait.pause), lease)
         except Failed as failed:
             await self._record(run.fail(failed.failure, now=self._clock.now()), lease)
-        else:
-            await self._complete(run, known, harvest, lease, begun)
 
     async def _complete(
         self, run: Run, known: dict[str, ListState], harvest: Harvest, lease: Lease, begun: float
     ) -> None:
+        """Write it all. Raises Failed when the customer left meanwhile: what was cleared must not come back."""
         now = self._clock.now()
         async with self._database.transaction() as tx:
             await leases.guard(tx, lease)
+            if await connections.has_left(tx, run.business_id, run.connection_id):
+                raise Failed(Failure("connection_expired", Blame.CONNECTION, is_lasting=True))
             results = {one.name: await self._write(tx, run, harvest, one, known.get(one.name)) for one in harvest.lists}
             duration = round((time.monotonic() - begun) * 1000)
             result = Result(results, duration, harvest.calls, harvest.bytes_received)
