@@ -26,7 +26,7 @@ from connection_svc.work.check_reported import check_reported
 from connection_svc.work.token_keeper import TokenKeeper
 from providers.errors import ProviderUnavailable
 from relink_contracts.envelope import EventData, Received
-from relink_contracts.events import ItemPublishFailed, Membership, SyncFailed
+from relink_contracts.events import ItemOutcomeUncertain, ItemPublishFailed, Membership, SyncFailed
 from relink_contracts.testing import a, received
 
 LATER = NOON + timedelta(minutes=10)
@@ -48,7 +48,7 @@ async def checks_due(tx: Tx) -> list[str]:
 
 
 def test_the_service_hears_what_its_folder_says() -> None:
-    assert {handler.event for handler in HANDLERS} == {Membership, ItemPublishFailed, SyncFailed}
+    assert {handler.event for handler in HANDLERS} == {Membership, ItemOutcomeUncertain, ItemPublishFailed, SyncFailed}
 
 
 @pytest.mark.parametrize(("handler", "event"), BLAMING)

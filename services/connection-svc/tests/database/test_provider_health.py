@@ -19,6 +19,7 @@ from chassis.database import Database
 from chassis.testing import FrozenClock, twice
 from connection_svc.domain.connection import Connection, DetectedBy
 from connection_svc.domain.health import QUIET, WINDOW
+from connection_svc.handlers.on_item_outcome_uncertain import on_item_outcome_uncertain
 from connection_svc.handlers.on_item_publish_failed import on_item_publish_failed
 from connection_svc.handlers.on_sync_failed import on_sync_failed
 from connection_svc.store import provider_health
@@ -26,10 +27,11 @@ from connection_svc.work.judge_health import HealthJudge
 from connection_svc.work.republish_state import republish_state
 from connection_svc.work.token_keeper import TokenKeeper
 from providers.errors import OrganisationGone, ProviderUnavailable, Throttled
-from relink_contracts.events import ItemPublishFailed, SyncFailed
+from relink_contracts.events import ItemOutcomeUncertain, ItemPublishFailed, SyncFailed
 from relink_contracts.testing import a, received
 
 PUBLISHING = reacts(ItemPublishFailed, on_item_publish_failed)
+LOSING = reacts(ItemOutcomeUncertain, on_item_outcome_uncertain)
 SYNCING = reacts(SyncFailed, on_sync_failed)
 
 
@@ -86,6 +88,38 @@ async def test_one_connection_that_fails_all_the_time_is_no_trouble_of_its_provi
     await judge.judge_all()
 
     assert await told(database) == []
+
+
+@pytest.fixture
+async def only(database: Database) -> Connection:
+    """There is one connection to the provider."""
+    async with database.transaction() as tx:
+        return await stored(tx, a_connection(), some_tokens())
+
+
+async def test_when_the_only_connection_fails_the_provider_is_asked_before_it_is_judged(
+    judge: HealthJudge, only: Connection, database: Database, clock: FrozenClock, xero: FakeProvider
+) -> None:
+    lost = received(a(ItemOutcomeUncertain, connection_id=only.id), at=clock.now())
+    async with database.transaction() as tx:
+        await twice(LOSING, lost, tx)
+    xero.errors = [ProviderUnavailable("server_error"), ProviderUnavailable("server_error")]
+    for _ in range(2):
+        await judge.judge_all()
+        assert await told(database) == []
+    await judge.judge_all()
+
+    assert [(health, symptom) for health, symptom, _ in await told(database)] == [("degraded", "server_error")]
+
+
+async def test_a_provider_that_answers_is_not_asked_again_about_the_same_failure(
+    judge: HealthJudge, only: Connection, database: Database, clock: FrozenClock, xero: FakeProvider
+) -> None:
+    await fail(database, [only], clock)
+    for _ in range(3):
+        await judge.judge_all()
+
+    assert (len(xero.asked_for_organisations), await told(database)) == (1, [])
 
 
 async def test_failures_far_apart_are_no_trouble(

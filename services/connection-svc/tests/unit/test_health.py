@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from build_connection_svc import NOON
 
-from connection_svc.domain.health import QUIET, Evidence, is_quiet, is_trouble
+from connection_svc.domain.health import QUIET, Evidence, is_quiet, is_suspicious, is_trouble
 
 EVIDENCE = Evidence(failures=3, connections=3, first_at=NOON, latest_at=NOON, symptom="timeout")
 
@@ -31,8 +31,17 @@ def test_it_takes_three_failures_over_enough_connections(
     assert is_trouble(evidence, working=working) is trouble
 
 
+def test_one_failure_of_the_only_connection_is_suspicious_and_one_of_many_is_not() -> None:
+    once = replace(EVIDENCE, failures=1, connections=1)
+
+    assert is_suspicious(once, working=1)
+    assert not is_suspicious(once, working=2)
+    assert not is_trouble(once, working=1)
+
+
 def test_where_nothing_failed_there_is_no_trouble() -> None:
     assert not is_trouble(None, working=0)
+    assert not is_suspicious(None, working=0)
     assert is_quiet(None, now=NOON)
 
 

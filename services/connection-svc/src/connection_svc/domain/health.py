@@ -52,14 +52,19 @@ class Evidence:
     symptom: str
 
 
-def is_trouble(evidence: Evidence | None, *, working: int) -> bool:
-    """Whether so much failed that it is the provider. `working` counts its active connections.
+def is_suspicious(evidence: Evidence | None, *, working: int) -> bool:
+    """Whether failures of so many connections cannot be theirs alone. `working` counts the provider's active ones.
 
-    Three failures of three connections, of more where there are thousands; of all where there are fewer.
+    Three connections, more where there are thousands, all where there are fewer.
     """
-    if evidence is None or evidence.failures < LEAST_FAILURES:
+    if evidence is None:
         return False
     return evidence.connections >= min(working, max(LEAST_CONNECTIONS, working // ONE_IN))
+
+
+def is_trouble(evidence: Evidence | None, *, working: int) -> bool:
+    """Whether it is the provider: suspicious, and often enough. Of one or two connections a failure proves little."""
+    return evidence is not None and evidence.failures >= LEAST_FAILURES and is_suspicious(evidence, working=working)
 
 
 def is_quiet(evidence: Evidence | None, *, now: datetime) -> bool:

@@ -23,6 +23,8 @@ SELECT sum(failures) AS failures, count(*) AS connections, min(first_at) AS firs
   FROM provider_failures WHERE provider = $1 AND latest_at > $2
 """
 
+FORGET = "DELETE FROM provider_failures WHERE connection_id = $1 AND business_id = $2"
+
 WORKING = "SELECT count(*) FROM connections WHERE provider = $1 AND lifecycle = 'active'"
 
 LATEST_FAILED = """
@@ -46,6 +48,11 @@ SAVE = "UPDATE provider_health SET health = $2, since = $3, symptom = $4 WHERE p
 async def note(tx: Tx, connection: Connection, symptom: str, *, now: datetime) -> None:
     """A call for this connection failed for the provider's sake."""
     await tx.execute(NOTE, connection.id, connection.business_id, connection.provider, symptom, now, WINDOW)
+
+
+async def forget(tx: Tx, connection: Connection) -> None:
+    """What failed for this connection says nothing any more."""
+    await tx.execute(FORGET, connection.id, connection.business_id)
 
 
 async def evidence(tx: Tx, provider: str, *, since: datetime) -> Evidence | None:

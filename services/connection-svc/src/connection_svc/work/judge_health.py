@@ -11,7 +11,7 @@ from chassis.database import Database, Tx
 from connection_svc import incoming, metrics, outgoing
 from connection_svc.domain.connection import DetectedBy
 from connection_svc.domain.grant import Checking, Usable
-from connection_svc.domain.health import Evidence, Health, ProviderHealth, is_quiet, is_trouble
+from connection_svc.domain.health import Evidence, Health, ProviderHealth, is_quiet, is_suspicious, is_trouble
 from connection_svc.store import connections, provider_health
 from connection_svc.work.token_keeper import PROVIDER_TIMEOUT, TokenKeeper
 from providers import Providers
@@ -41,20 +41,21 @@ class HealthJudge:
         async with self._database.acquire() as tx:
             health = await provider_health.get(tx, provider.name)
             evidence = await provider_health.evidence(tx, provider.name, since=health.judged_from(now=now))
+            working = await provider_health.working(tx, provider.name) if evidence else 0
         metrics.degraded.labels(provider.name).set(health.is_degraded)
-        if not health.is_degraded:
+        if health.is_degraded:
+            if is_quiet(evidence, now=now) and await self._answers(provider):
+                await self._recover(provider, now=now)
+        elif evidence is not None and is_trouble(evidence, working=working):
             await self._degrade(provider, evidence, now=now)
-        elif is_quiet(evidence, now=now) and await self._answers(provider):
-            await self._recover(provider, now=now)
+        elif is_suspicious(evidence, working=working):
+            await self._answers(provider)
 
-    async def _degrade(self, provider: Provider, evidence: Evidence | None, *, now: datetime) -> None:
+    async def _degrade(self, provider: Provider, evidence: Evidence, *, now: datetime) -> None:
         async with self._database.transaction() as tx:
-            if evidence is None or not is_trouble(evidence, working=await provider_health.working(tx, provider.name)):
-                return
-            health = await provider_health.get_for_update(tx, provider.name)
-            if not health.is_degraded:
-                symptom = evidence.symptom
-                await _change(tx, ProviderHealth(provider.name, Health.DEGRADED, evidence.first_at, symptom), now=now)
+            if not (await provider_health.get_for_update(tx, provider.name)).is_degraded:
+                degraded = ProviderHealth(provider.name, Health.DEGRADED, evidence.first_at, evidence.symptom)
+                await _change(tx, degraded, now=now)
 
     async def _recover(self, provider: Provider, *, now: datetime) -> None:
         async with self._database.transaction() as tx:
@@ -62,18 +63,23 @@ class HealthJudge:
                 await _change(tx, ProviderHealth(provider.name, Health.OK, now), now=now)
 
     async def _answers(self, provider: Provider) -> bool:
-        """Ask for the organisation of the connection that failed last. Any answer will do, a refusal too."""
+        """Ask for the organisation of the connection that failed last. Any answer will do, a refusal too.
+
+        An answer takes back what that connection's failures said; none is one more of them.
+        """
         async with self._database.acquire() as tx:
             failed = await provider_health.latest_failed(tx, provider.name)
         if failed is None:
             return True
-        answer = await self._keeper.access(*failed, asked_by=DetectedBy.REFRESH)
-        if isinstance(answer, Checking):
+        token = await self._keeper.access(*failed, asked_by=DetectedBy.REFRESH)
+        if isinstance(token, Checking):
             return False
-        symptom = await _trouble(provider, answer) if isinstance(answer, Usable) else None
-        if symptom is not None:
-            async with self._database.transaction() as tx:
-                connection = await connections.get(tx, *failed)
+        symptom = await _trouble(provider, token) if isinstance(token, Usable) else None
+        async with self._database.transaction() as tx:
+            connection = await connections.get(tx, *failed)
+            if symptom is None:
+                await provider_health.forget(tx, connection)
+            else:
                 await provider_health.note(tx, connection, symptom, now=self._clock.now())
         return symptom is None
 
