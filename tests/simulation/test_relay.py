@@ -83,6 +83,7 @@ class Relaying(Simulation):
         self.check_outbox()
 
     def in_the_end(self) -> None:
+        self.start("relay")  # the others may have been told to stop
         while left := len(self.world.postgres.outbox):
             self.world.settle(lambda left=left: len(self.world.postgres.outbox) < left, within=30)
             self.kept()
