@@ -2,13 +2,15 @@
 
 import asyncio
 
-from build_connection_svc import DEMO, FakeProvider
+from build_connection_svc import BUSINESS, DEMO, FakeProvider, an_attempt
 from login_steps_connection_svc import CONNECT, back, begun, begun_again, chosen, connection_in, kept_tokens, left, seen
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.api.attempts import LIFETIME
+from connection_svc.domain.attempt import Intent
 from connection_svc.domain.connection import Connection
+from connection_svc.store import attempts
 
 BEN = {"user": "usr_ben"}
 
@@ -85,13 +87,16 @@ async def test_a_journey_that_is_over_is_in_nobodys_way(call, expired: Connectio
     assert (await tried_by_ben(call, expired)).status_code == 201
 
 
-async def test_two_who_begin_at_once_do_not_both_leave(call, expired: Connection) -> None:
-    body = CONNECT | {"intent": "reconnect", "connection_id": expired.id}
-    answers = await asyncio.gather(
-        *(call("POST", "/api/v1/connection-attempts", body, user=f"usr_{number}") for number in range(4))
-    )
+async def test_of_two_who_begin_at_once_the_second_hears_of_the_first(
+    call, database: Database, expired: Connection, clock: FrozenClock
+) -> None:
+    async with database.transaction() as tx:
+        await attempts.lock_running(tx, BUSINESS, expired.id, now=clock.now())
+        second = asyncio.create_task(tried_by_ben(call, expired))
+        await asyncio.sleep(0.3)
+        await attempts.add(tx, an_attempt(connection_id=expired.id, intent=Intent.RECONNECT))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert (await second).json()["code"] == "attempt_running"
 
 
 async def test_new_connections_are_begun_side_by_side(call) -> None:
