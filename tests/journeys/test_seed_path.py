@@ -8,6 +8,7 @@ import contextlib
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -17,6 +18,9 @@ from devstack.demo.upstream import Coding, Outage, Upstream
 from devstack.stack import Stack
 
 PATIENCE_SECONDS = 60
+# Of list-svc's tables: its pictures of what others own, which a reconnect refreshes, and the chassis'.
+PICTURES = frozenset({"connections", "entries", "list_runs", "rules_said_again"})
+PLUMBING = frozenset({"idempotency_keys", "leases", "outbox", "outbox_sequences", "schema_migrations"})
 
 
 async def sign_in(page: Page, name: str) -> None:
@@ -107,6 +111,11 @@ async def test_after_access_was_withdrawn_the_seed_path_repairs_the_connection_a
     await expect(page.get_by_text(f"{software} stopped sharing data with us on")).to_be_visible()
     await expect(page.get_by_text(f"2 items are waiting for {software}.")).to_be_visible()
 
+    await upstream.change_settings(connection_id, default_destination="draft")
+    await upstream.add_rule(connection_id, provider, await upstream.any_coding(connection_id), f"rule-{provider}")
+    before = await kept(stack)
+    assert all(before[kind] for kind in ("settings", "rules", "coding of items")), "there is something to keep"
+
     await press(page, "Business settings")
     await press(page, "Connections")
     row = page.locator("#connections li").filter(has_text=software)
@@ -125,6 +134,34 @@ async def test_after_access_was_withdrawn_the_seed_path_repairs_the_connection_a
     await press(page, "Finish")
     await expect(page.get_by_text("Connected", exact=True).first).to_be_visible()
     await expect_in_tab(page, "Published", first, *waiting)
+    assert await kept(stack) == before, "byte for byte"
+
+
+async def kept(stack: Stack) -> dict[str, list[str]]:
+    """What no reconnect may change, row by row as it lies in the databases.
+
+    Settings, how items are coded, and all that list-svc owns: rules, and the decisions of merges once there are some.
+    """
+    tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
+    owned = [
+        name
+        for name in await rows(stack, "list-svc", tables)
+        if name not in PICTURES | PLUMBING and not name.startswith("inbox")
+    ]
+    coding = "SELECT (id, external_id, connection_id, bill, document)::text FROM items ORDER BY 1"
+    return {
+        "settings": await rows(stack, "connection-svc", "SELECT t::text FROM connection_settings t ORDER BY 1"),
+        "coding of items": await rows(stack, "publish-svc", coding),
+        **{name: await rows(stack, "list-svc", f"SELECT t::text FROM {name} t ORDER BY 1") for name in owned},
+    }
+
+
+async def rows(stack: Stack, service: str, query: str) -> list[str]:
+    database = await asyncpg.connect(stack.database_url(service))
+    try:
+        return [row[0] for row in await database.fetch(query)]
+    finally:
+        await database.close()
 
 
 async def withdraw_access(stack: Stack, provider: str, connection_id: str, upstream: Upstream) -> None:
