@@ -1,5 +1,6 @@
 """The whole system on a stack of its own, and a person at a real Chromium before it."""
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from devstack.demo.upstream import Api, Upstream
 from devstack.home import Home
 from devstack.stack import Stack
 
+sys.path.insert(0, str(Path(__file__).parent))
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--headless",
