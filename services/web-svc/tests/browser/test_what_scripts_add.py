@@ -83,13 +83,31 @@ async def test_an_id_is_copied_at_a_press(served: Served) -> None:
 
 
 async def test_the_keyboard_opens_manage_and_goes_through_it(served: Served) -> None:
-    page = await served.open(CONNECTION)
+    page = await (await served.visit()).new_page()
+    async with page.expect_response(lambda answer: "part=connection" in answer.url):
+        await page.goto(CONNECTION)  # the page asks once for its fragment when the stream is open
+    await expect(page.locator(".htmx-request, .htmx-settling")).to_have_count(0)
     await page.locator(".menu > summary").focus()
     await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="Change connection")).to_be_visible()
     for name in ("Refresh integration data", "Change connection", "Disconnect"):
         await page.keyboard.press("Tab")
         thing = page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name))
         await expect(thing).to_be_focused()
+
+
+async def test_a_menu_that_is_open_stays_open_whatever_happens_and_the_page_follows_once_it_is_closed(
+    served: Served,
+) -> None:
+    page = await served.open(CONNECTION)
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await page.locator(".menu > summary").click()
+    served.world.connection_service.connections = {XERO: expired()}
+    async with page.expect_response(lambda answer: "part=connection" in answer.url):
+        served.world.live.tell("biz_demo", Change("connection", XERO))
+    await expect(page.get_by_role("link", name="Change connection")).to_be_visible()
+    await page.locator(".menu > summary").click()
+    await expect(page.get_by_text("Expired", exact=True)).to_be_visible()
 
 
 async def test_the_theme_of_the_switch_wins_over_the_systems(served: Served) -> None:

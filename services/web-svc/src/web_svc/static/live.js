@@ -13,6 +13,11 @@
     for (const kind of ["connection", "item", "sync", "release", "provider"])
       source.addEventListener(kind, () => tell(kind));
   };
+  // A menu that somebody has open stays: its fragment is left alone, and looks again once the menu is closed.
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.querySelector(".menu[open]")) event.detail.shouldSwap = false;
+  });
+  document.body.addEventListener("toggle", (event) => { if (!event.target.open) tell("opened"); }, true);
   document.addEventListener("visibilitychange", () => (document.hidden ? source.close() : open()));
   if (!document.hidden) open(); else source = { close() {} };
 })();
