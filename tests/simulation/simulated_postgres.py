@@ -298,9 +298,9 @@ class Postgres:
         return [Record(xid=tx.number) for _ in found], f"DELETE {len(found)}"
 
     def _first(self, tx: Transaction, *event: Any) -> tuple[list[Record], str]:
-        self._lock(tx, "handled", *event)
         if event in self.handled | tx.handled:
             return [], "INSERT 0 0"
+        self._lock(tx, "handled", *event)
         tx.handled.add(event)  # type: ignore[arg-type]
         return [], "INSERT 0 1"
 
@@ -309,10 +309,11 @@ class Postgres:
         return [], "INSERT 0 1"
 
     def _learn(self, tx: Transaction, thing: str) -> tuple[list[Record], str]:
+        if thing in self.known | tx.known:
+            return [], "INSERT 0 0"
         self._lock(tx, "known", thing)
-        is_new = thing not in self.known | tx.known
         tx.known.add(thing)
-        return [], f"INSERT 0 {int(is_new)}"
+        return [], "INSERT 0 1"
 
     def _is_known(self, tx: Transaction, thing: str) -> tuple[list[Record], str]:
         return [Record(known=1)] if thing in self.known | tx.known else [], "SELECT"

@@ -5,11 +5,17 @@ A play is what two sessions ask of PostgreSQL, in that order; each waits where i
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable, Iterator
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 import pytest
+import simulated_kafka
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import IllegalStateError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from simulated_machine import TIMES
@@ -19,8 +25,10 @@ from simulated_world import World
 
 from chassis import inbox, outbox, relay
 from chassis.database import Tx
+from chassis.kafka import READING, Sender
 from chassis.outbox import CHANNEL, SHARDS, shard_of
-from devstack.testing import NewDatabase
+from devstack.testing import NewDatabase, NewTopic
+from relink_contracts.envelope import RecordToSend
 
 things = st.sampled_from(THINGS)
 numbers = st.integers(0, 8)
@@ -80,9 +88,17 @@ DRAWN = {
     "roll back": st.just(()),
     "be cut off": st.just(()),
 }
-# A third of it is saying and committing: without rows there is little to see.
-whats = st.sampled_from([*DRAWN, "say", "say", "commit", "commit", "commit"])
-steps = whats.flatmap(lambda what: st.tuples(st.sampled_from("ab"), st.just(what), DRAWN[what]))
+
+
+def _steps(whats: list[str]) -> st.SearchStrategy[list[Step]]:
+    what = st.sampled_from([*whats, "say", "commit", "commit"])
+    return st.lists(
+        what.flatmap(lambda what: st.tuples(st.sampled_from("ab"), st.just(what), DRAWN[what])), min_size=15
+    )
+
+
+# Of few things much: two sessions meet only where both do the same.
+plays = st.lists(st.sampled_from(sorted(DRAWN)), min_size=1, max_size=4).flatmap(_steps)
 
 
 class Stage(Protocol):
@@ -129,6 +145,7 @@ def acted(play: list[Step], stage: Stage) -> list[Any]:
             sessions[who] = Session(stage.connect())
         elif who not in pending:
             pending[who] = stage.begin(sessions[who].do(what, number, *arguments))
+            pending[who].add_done_callback(_outcome)  # looked at, even when the play ends before it does
         stage.settle(pending.values())
         outcomes = {other: _outcome(task) for other, task in sorted(pending.items())}
         if DEADLOCK in outcomes.values():  # whose error it is nobody promises
@@ -139,7 +156,7 @@ def acted(play: list[Step], stage: Stage) -> list[Any]:
     for session in sessions.values():
         stage.cut(session.connection)
         stage.settle(pending.values())
-    return [*told, *map(_outcome, pending.values()), stage.left()]
+    return [*told, stage.left()]
 
 
 def _outcome(task: "asyncio.Task[Any]") -> Any:
@@ -179,7 +196,7 @@ class SimulatedStage:
             "outbox": sorted((row["id"], row["aggregateid"], row["aggregate_seq"]) for row in postgres.outbox.values()),
             "outbox_sequences": sorted((entity, last) for (_, entity), last in postgres.numbers.items()),
             "inbox": sorted(event for _, _, event in postgres.handled),
-            "effects": [effect for each in happened if isinstance(each, Committed) for effect in each.effects],
+            "effects": sorted(effect for each in happened if isinstance(each, Committed) for effect in each.effects),
             "known": sorted(postgres.known),
             "told": self._told,
         }
@@ -248,7 +265,7 @@ class RealStage:
             "outbox": self._rows("SELECT id, aggregateid, aggregate_seq FROM outbox ORDER BY id"),
             "outbox_sequences": self._rows("SELECT aggregateid, last FROM outbox_sequences ORDER BY 1"),
             "inbox": [event for (event,) in self._rows("SELECT event_id FROM inbox ORDER BY 1")],
-            "effects": self._rows("SELECT thing, number, event_id FROM effects"),
+            "effects": self._rows("SELECT thing, number, event_id FROM effects ORDER BY 1, 2, 3"),
             "known": [thing for (thing,) in self._rows("SELECT thing FROM known ORDER BY 1")],
             "told": self._told,
         }
@@ -283,8 +300,125 @@ def test_whatever_two_sessions_do_goes_as_on_a_real_server(real_stage: RealStage
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(steps, min_size=8, max_size=30))
+    @given(plays)
     def go_the_same(play: list[Step]) -> None:
         assert acted(play, SimulatedStage()) == acted(play, real_stage.emptied())
 
     go_the_same()
+
+
+def test_a_transaction_that_has_written_is_among_the_running_until_it_ends(real_stage: RealStage) -> None:
+    stages: list[Stage] = [SimulatedStage(), real_stage.emptied()]
+    for stage in stages:
+        early, late = Session(stage.connect()), Session(stage.connect())
+        _told(stage, late.do("say", 1, THINGS[0], THINGS[0]))
+        _told(stage, late.do("commit", 1))
+        _told(stage, early.do("learn", 2, THINGS[0]))
+        [(number,)] = _told(stage, late.connection.fetch(relay._DELETE, [1]))
+        assert _oldest_running(stage, late) < number
+        _told(stage, early.do("commit", 2))
+        patience = time.monotonic() + 30  # a real server may have other databases, and transactions there
+        while _oldest_running(stage, late) <= number:
+            assert time.monotonic() < patience
+        for session in (early, late):
+            stage.cut(session.connection)
+
+
+def _oldest_running(stage: Stage, session: Session) -> Any:
+    return _told(stage, session.connection.fetch(relay._FIND, SHARDS, 0))[0]["oldest_running"]
+
+
+def _told(stage: Stage, work: Coroutine[Any, Any, Any]) -> Any:
+    task = stage.begin(work)
+    stage.settle([task])
+    return task.result()
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Takes its time to give back what it had."""
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        self._name, self._notes = name, notes
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        if revoked:
+            await asyncio.sleep(0.5)
+            self._notes.append(f"{self._name} has given back {len(revoked)}")
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._notes.append(f"{self._name} was given {len(assigned)}")
+
+
+KEYS = (b"a", b"d", b"b", b"f")  # by turns in the first and in the second of two partitions
+
+
+async def share_a_topic(topic: str, sender: Any, consumer: Callable[[], Any]) -> list[Any]:
+    """What is told to a consumer that reads, commits, goes back, pauses, and is not alone in its group for a while."""
+    told: list[Any] = []
+    notes: list[str] = []
+
+    async def join(name: str) -> Any:
+        joining = consumer()
+        joining.subscribe(topics=[topic], listener=Listener(name, notes))
+        await joining.start()
+        return joining
+
+    async def send(*keys: bytes) -> None:
+        told.append(await sender.send([RecordToSend(topic, key, b"{}", [("ce_id", key)]) for key in keys]))
+
+    async def take(least: int) -> None:
+        found: dict[TopicPartition, list[Any]] = defaultdict(list)
+        while sum(map(len, found.values())) < least:
+            for partition, records in (await first.getmany(timeout_ms=300)).items():
+                found[partition] += [(each.offset, each.key, each.value, tuple(each.headers)) for each in records]
+        told.append(sorted((each.partition, records) for each, records in found.items()))
+
+    partitions = [TopicPartition(topic, number) for number in (0, 1)]
+    await send(*KEYS, *KEYS)
+    first = await join("first")
+    await take(8)
+    await first.commit({partitions[0]: 1})
+    told.append([(await first.committed(each), await first.position(each)) for each in partitions])
+    told.append(sorted((await first.end_offsets(partitions)).items()))
+    first.seek(partitions[1], 1)
+    await take(3)
+    first.pause(partitions[0])
+    await send(*KEYS)
+    await take(2)
+    told.append(await first.getmany(timeout_ms=500))
+    first.resume(partitions[0])
+    await take(2)
+    second = await join("second")
+    await _until(lambda: len(first.assignment()) == len(second.assignment()) == 1)
+    told.append(first.assignment() | second.assignment() == {*partitions})
+    with pytest.raises(IllegalStateError):
+        await first.commit(dict.fromkeys(partitions, 2))
+    await second.stop()
+    await _until(lambda: len(first.assignment()) == 2)
+    await take(11)
+    await first.stop()
+    await sender.close()
+    return [*told, [note for note in notes if note != "first was given 1"]]
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def topic(new_topic: NewTopic) -> str:
+    return await new_topic(partitions=2)
+
+
+def test_whatever_a_consumer_does_goes_as_on_a_real_broker(kafka: str, topic: str) -> None:
+    async def on_a_real_broker() -> list[Any]:
+        client = {"group_id": topic, "enable_auto_commit": False, "heartbeat_interval_ms": 200} | READING
+        return await share_a_topic(topic, Sender(kafka), partial(AIOKafkaConsumer, bootstrap_servers=kafka, **client))
+
+    world = World()
+    world.kafka.partitions = 2
+    consumer = partial(simulated_kafka.Consumer, world.kafka, bootstrap_servers="consumer", group_id=topic)
+    play = world.start("play", share_a_topic(topic, simulated_kafka.Sender(world.kafka, "sender"), consumer))
+    world.settle(play.done, within=600)
+    assert play.result() == asyncio.run(on_a_real_broker())
