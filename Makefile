@@ -41,6 +41,7 @@ check: setup ## lint, types, import rules, contracts and manifests
 	@$(RUN) checks/chassis_budget.py
 	@$(RUN) -m relink_contracts.generate --check
 	@$(RUN) -m relink_contracts.check
+	@$(RUN) -m devstack.openapi --check
 	@$(RUN) -m devstack.manifests
 
 bench: setup ## run the benchmarks beside their peers and limits (B=relay for one, SMALL=1 to compare a short run)
@@ -60,6 +61,8 @@ clean: ## stop everything and delete .venv, .devstack and the caches
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 ci: check test ## what the build server runs
+	@$(MAKE) --no-print-directory faults SEEDS=2
+	@$(MAKE) --no-print-directory bench SMALL=1
 
 lock: ## resolve the lock files anew from every pyproject.toml
 	@$(PYTHON) devstack/src/devstack/requirements.py development | $(LOCK) -o requirements.lock

@@ -159,15 +159,15 @@ class Contestant:
 
     async def _warm_topic(self, **config: str) -> str:
         topic = await self.ground.topic(partitions=PARTITIONS, **config)
+        await self.topics.end_offsets(_partitions(topic))  # a new partition may have no leader for a moment
         await self.connection.execute("TRUNCATE outbox")
         await self.put_back(self.connection, topic, WARM_UP)
         await self._arrived(topic, WARM_UP)
         return topic
 
     async def _arrived(self, topic: str, rows: int) -> None:
-        partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         async with asyncio.timeout(120):
-            while sum((await self.topics.end_offsets(partitions)).values()) < rows:  # noqa: ASYNC110 - nobody tells
+            while sum((await self.topics.end_offsets(_partitions(topic))).values()) < rows:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.005)
 
 
@@ -221,6 +221,10 @@ async def their_engine(ground: Ground, database_url: str) -> AsyncIterator[tuple
     finally:
         process.terminate()
         await process.wait()
+
+
+def _partitions(topic: str) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in range(PARTITIONS)]
 
 
 def _arrivals(kafka: str, topic: str) -> dict[str, float]:

@@ -114,13 +114,13 @@ def renew_readme(result: Result) -> None:
 
 
 def fallen(result: Result, recorded: Mapping[str, float]) -> list[str]:
-    """A sentence for each case that got worse than it was recorded, by more than the runner tolerates."""
+    """A sentence for each case that surely got worse than it was recorded, by more than the runner tolerates."""
     return [
         f"{result.name}: {each.case}: {_short(each.ratio)}, recorded {_short(recorded[each.case])}"
         for each in result.cases
         if each.target is not None
         and each.case in recorded
-        and each.target.is_worse(each.ratio, than=recorded[each.case])
+        and all(each.target.is_worse(ratio, than=recorded[each.case]) for ratio in each.interval)
     ]
 
 

@@ -97,6 +97,13 @@ class Case:
         return min(self.ratios), max(self.ratios)
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """Between which rounds the median lies with about 95 % confidence, by their order alone."""
+        rounds = sorted(self.ratios)
+        outside = max(0, int((len(rounds) - 1.96 * len(rounds) ** 0.5) / 2))
+        return rounds[outside], rounds[-1 - outside]
+
+    @property
     def is_met(self) -> bool:
         return self.target is None or self.target.is_met(self.ratio)
 
