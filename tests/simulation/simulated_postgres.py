@@ -1,9 +1,9 @@
 """PostgreSQL as far as the chassis' statements need it: read committed, row locks, advisory locks, NOTIFY.
 
 A stand-in and not the real thing, because the machines answer tens of thousands of statements, roll thousands of
-sessions back in the middle and must see the same every time: a real server is some twenty times slower and lets go of
-a dead session's locks whenever it comes to it. What each statement means is written down below by the constant that
-holds its text. `test_stand_ins.py` runs the same statements, with the same interleavings, here and on a real server.
+sessions back in the middle and must see the same every time: a real server is many times slower and lets go of a dead
+session's locks whenever it comes to it. What each statement means is written down below by the constant that holds its
+text. `test_stand_ins.py` runs the same statements, with the same interleavings, here and on a real server.
 """
 
 import asyncio
