@@ -27,6 +27,14 @@ from relink_contracts.envelope import Outgoing, RecordToSend, to_record
 TIMES = int(os.environ.get("SIMULATE_TIMES", "1"))
 """So many times the ordinary runs; if it is not one, other choices are drawn each time."""
 
+SETTINGS = settings(
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=TIMES == 1,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
 calls = st.sampled_from([1, 2, 3, 5, 8, 13, 40])
 choices = st.integers(0, 2**16).map(random.Random)
 fates = st.lists(st.sampled_from(Fate), min_size=2, max_size=4)
@@ -214,20 +222,11 @@ def _same(record: ConsumerRecord, whole: RecordToSend) -> bool:
 
 def run(machine: type[Simulation], *, runs: int) -> None:
     phases = [Phase.generate, Phase.shrink]
-    run_state_machine_as_test(machine, settings=settings(_SETTINGS, max_examples=runs * TIMES, phases=phases))
+    run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=runs * TIMES, phases=phases))
 
 
 def finds(machine: type[Simulation]) -> None:
     """Fails if it finds no promise broken. For each bug planted here, each of ten seeds was enough within 200 runs."""
-    enough = settings(_SETTINGS, max_examples=1000, phases=[Phase.generate], derandomize=True)
+    enough = settings(SETTINGS, max_examples=1000, phases=[Phase.generate], derandomize=True)
     with pytest.raises(Violation):
         run_state_machine_as_test(machine, settings=enough)
-
-
-_SETTINGS = settings(
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=TIMES == 1,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)

@@ -16,9 +16,9 @@ import pytest
 import simulated_kafka
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from simulated_machine import TIMES
+from simulated_machine import SETTINGS, TIMES
 from simulated_postgres import EFFECT, IS_KNOWN, LEARN, TABLES, Committed
 from simulated_things import THINGS, ThingHappened, said
 from simulated_world import World
@@ -294,14 +294,7 @@ def real_stage(database_url: str) -> Iterator[RealStage]:
 
 
 def test_whatever_two_sessions_do_goes_as_on_a_real_server(real_stage: RealStage) -> None:
-    @settings(
-        max_examples=60 * TIMES,
-        deadline=None,
-        derandomize=TIMES == 1,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SETTINGS, max_examples=60 * TIMES, phases=[Phase.generate])
     @given(plays)
     def go_the_same(play: list[Step]) -> None:
         assert acted(play, SimulatedStage()) == acted(play, real_stage.emptied())
