@@ -7,7 +7,6 @@ aloud: a line with their number since the last such line.
 import asyncio
 import contextlib
 import gc
-import logging
 import sys
 from typing import Final
 
@@ -16,6 +15,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from chassis import metrics, relay
+from chassis.observe import configure_logging
 from chassis.outbox import SHARDS
 from chassis.relay import Relay
 from relink_contracts.envelope import RecordToSend
@@ -103,7 +103,7 @@ def say(line: object) -> None:
 async def main(database_url: str, kafka: str) -> None:
     gc.freeze()  # as chassis.run does
     gc.set_threshold(10_000, 20, 20)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # a fresh topic may have no leader for a moment
+    configure_logging("bench", "error")  # to stderr; a fresh topic may have no leader for a moment
     drain = Drain(database_url, kafka)
     say("ready")
     while line := await asyncio.to_thread(sys.stdin.readline):
