@@ -42,15 +42,15 @@ async def tail(  # noqa: PLR0913 - one thing to say of each
             first = {each: end for each, end in ends.items() if each.topic in from_beginning_topics}
             for partition, end in ends.items():
                 consumer.seek(partition, positions.get(partition, 0 if partition in first else end))
-            behind = list(first)
-            # Asked when nothing comes: aiokafka would take a whole core until a broker that is away is back.
-            while (found := await consumer.getmany(*behind, timeout_ms=1000)) or await is_reachable(kafka):
-                for record in itertools.chain.from_iterable(found.values()):
-                    with contextlib.suppress(Undecodable, UnknownType):
-                        await on_event(decode(record))
+            while True:
                 positions = {each: await consumer.position(each) for each in ends}
                 if not (behind := [each for each, end in first.items() if positions[each] < end]):
                     caught_up.set()
+                if not (found := await consumer.getmany(*behind, timeout_ms=1000)) and not await is_reachable(kafka):
+                    break  # until it is back aiokafka would take a whole core
+                for record in itertools.chain.from_iterable(found.values()):
+                    with contextlib.suppress(Undecodable, UnknownType):
+                        await on_event(decode(record))
         except KafkaError as error:
             _log.warning("tail.waiting", error=str(error))
         finally:
