@@ -55,7 +55,8 @@ async def connect(page: Page, software: str) -> None:
 
 async def deliver(upstream: Upstream, provider: str, *numbers: str) -> str:
     """Hand over one item for each number; gives the connection they are for."""
-    [connection] = [each for each in await upstream.connections() if each["provider"] == provider]
+    ours = [each for each in await upstream.connections() if each["provider"] == provider]
+    [connection] = [each for each in ours if each["lifecycle"] not in {"disconnected", "replaced"}]
     connection_id = connection["connection_id"]
     accounts = await entries(upstream, connection_id, "accounts")
     account = next(each for each in accounts if each["active"] and str(each["type"]).lower() == "expense")

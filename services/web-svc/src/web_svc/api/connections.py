@@ -7,11 +7,11 @@ from enum import StrEnum
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from web_svc.api.journeys import leave
+from web_svc.api.journeys import leave_to_connect
 from web_svc.api.pages import show, shown_connection, shown_connections
 from web_svc.api.site import AManager, NothingHere, Posted, Reader, Site, TheSite, key_of
 from web_svc.api.timeline import Entry, FirstLogin, connection_timeline, first_login
-from web_svc.clients import Journey, RequestRefused
+from web_svc.clients import RequestRefused
 from web_svc.domain.standing import Standing
 from web_svc.wording import say
 
@@ -66,14 +66,8 @@ async def before_connecting(request: Request, site: TheSite, manager: AManager, 
 
 
 @router.post("/settings/connections/new/{provider}")
-async def connect(request: Request, site: TheSite, manager: AManager, form: Posted, provider: str) -> Response:
-    begun = [
-        each.connection_id
-        for each in await site.connections.all(manager.speaker)
-        if each.provider == provider and each.lifecycle == "pending"
-    ]
-    return_to = f"{site.public_url}/b/{manager.business_id}/settings/connections/new/organisation"
-    return await leave(request, manager, Journey(provider, "connect", next(iter(begun), None), return_to), form)
+async def connect(request: Request, manager: AManager, form: Posted, provider: str) -> Response:
+    return await leave_to_connect(request, manager, provider, form)
 
 
 @router.get("/settings/connections/{connection_id}")

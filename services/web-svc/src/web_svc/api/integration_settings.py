@@ -1,6 +1,5 @@
 """Integration settings of one connection. A section is saved by itself, and never over somebody else's change."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from web_svc import answers
-from web_svc.api.pages import show, shown_connection
+from web_svc.api.pages import show, shown_settings
 from web_svc.api.site import AManager, Posted, Reader, Site, TheSite
 from web_svc.clients import RequestRefused
 from web_svc.domain.ago import ago
@@ -99,21 +98,17 @@ async def _page(  # noqa: PLR0913 - what one page is made from
     conflict: Markup | None = None,
     status: int = 200,
 ) -> Response:
-    view, providers, (settings, version) = await asyncio.gather(
-        shown_connection(site, manager, connection_id),
-        site.connections.providers(manager.speaker),
-        site.connections.settings(manager.speaker, connection_id),
-    )
+    kept = await shown_settings(site, manager, connection_id)
     return await show(
         request,
         manager,
         "integration_settings.html",
         status=status,
-        shown=view,
-        switches=_switches(settings, providers[view.connection.provider]),
-        destination=settings.default_destination or "",
+        shown=kept.shown,
+        switches=_switches(kept.settings, kept.provider),
+        destination=kept.settings.default_destination or "",
         destinations=DESTINATIONS,
-        version=version,
+        version=kept.version,
         note=note,
         conflict=conflict,
     )

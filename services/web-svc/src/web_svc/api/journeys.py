@@ -33,6 +33,18 @@ async def leave(request: Request, manager: Reader, journey: Journey, form: FormD
     return leave_for(request, started.start_url, binding=binding, provider_name=names[journey.provider])
 
 
+async def leave_to_connect(request: Request, manager: Reader, provider: str, form: FormData) -> Response:
+    """Begin the first journey to this software, or go on with a connection whose first journey was not finished."""
+    site = site_of(request)
+    begun = [
+        each.connection_id
+        for each in await site.connections.all(manager.speaker)
+        if each.provider == provider and each.lifecycle == "pending"
+    ]
+    return_to = f"{site.public_url}{manager.connections}/new/organisation"
+    return await leave(request, manager, Journey(provider, "connect", next(iter(begun), None), return_to), form)
+
+
 async def running_of_another(request: Request, manager: Reader, connection_id: str | None) -> answers.Attempt | None:
     """The journey to this connection that somebody else has begun."""
     if connection_id is None:

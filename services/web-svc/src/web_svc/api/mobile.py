@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from web_svc import answers
 from web_svc.api.connections import Said, refresh_lists
-from web_svc.api.journeys import home, leave
-from web_svc.api.pages import ShownConnection, show, shown_connection, shown_connections
+from web_svc.api.journeys import home, leave_to_connect
+from web_svc.api.pages import ShownConnection, show, shown_connections, shown_settings
 from web_svc.api.site import AManager, AReader, NothingHere, Posted, Reader, Site, TheSite, key_of
-from web_svc.clients import Journey, RequestRefused
+from web_svc.clients import RequestRefused
 from web_svc.wording import say
 
 router = APIRouter(prefix="/m")
@@ -70,33 +70,23 @@ async def connect(request: Request, site: TheSite, manager: AManager, form: Post
     known = await _provider(site, manager, provider)
     if not known.mobile:
         raise NothingHere
-    begun = [
-        each.connection_id
-        for each in await site.connections.all(manager.speaker)
-        if each.provider == provider and each.lifecycle == "pending"
-    ]
-    return_to = f"{site.public_url}{manager.connections}/new/organisation"
-    return await leave(request, manager, Journey(provider, "connect", next(iter(begun), None), return_to), form)
+    return await leave_to_connect(request, manager, provider, form)
 
 
 @router.get("/settings/integrations/{connection_id}")
 async def integration(
     request: Request, site: TheSite, manager: AManager, connection_id: str, said: Said | None = None
 ) -> Response:
-    view, providers, (settings, version) = await asyncio.gather(
-        shown_connection(site, manager, connection_id),
-        site.connections.providers(manager.speaker),
-        site.connections.settings(manager.speaker, connection_id),
-    )
+    kept = await shown_settings(site, manager, connection_id)
     return await show(
         request,
         manager,
         "mobile_integration.html",
         live="integration",
-        shown=view,
-        warns=settings.warn_new_supplier if providers[view.connection.provider].supports_supplier_warning else None,
-        version=version,
-        note=say(said, provider=view.provider_name) if said else None,
+        shown=kept.shown,
+        warns=kept.settings.warn_new_supplier if kept.provider.supports_supplier_warning else None,
+        version=kept.version,
+        note=say(said, provider=kept.shown.provider_name) if said else None,
     )
 
 

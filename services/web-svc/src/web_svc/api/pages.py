@@ -270,6 +270,25 @@ async def shown_connection(site: Site, reader: Reader, connection_id: str) -> Sh
     return shown(site, connection, names=names, held=held, synced=synced)
 
 
+@dataclass(frozen=True)
+class ShownSettings:
+    """A connection with its settings, and the version that a change of them must name."""
+
+    shown: ShownConnection
+    provider: answers.Provider
+    settings: answers.ConnectionSettings
+    version: str
+
+
+async def shown_settings(site: Site, reader: Reader, connection_id: str) -> ShownSettings:
+    view, providers, (settings, version) = await asyncio.gather(
+        shown_connection(site, reader, connection_id),
+        site.connections.providers(reader.speaker),
+        site.connections.settings(reader.speaker, connection_id),
+    )
+    return ShownSettings(view, providers[view.connection.provider], settings, version)
+
+
 async def shown_connections(site: Site, reader: Reader) -> dict[str, ShownConnection]:
     """All connections of the business by id, with what waits for each and how fresh its lists are."""
     speaker = reader.speaker
