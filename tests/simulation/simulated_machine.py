@@ -98,9 +98,8 @@ class Simulation(RuleBasedStateMachine):
 
     # Processes
 
-    def job(self, process: str) -> Job:
-        """What a process of the product runs."""
-        raise NotImplementedError
+    job: Callable[[str], Job]
+    """What a process of this name runs; each machine says it."""
 
     def start(self, kind: str) -> None:
         """A process; `start_again` starts another when it has ended."""
