@@ -556,6 +556,11 @@ class Seen:
         return " ".join(self.soup.select_one("#content").get_text(" ").split())
 
     @property
+    def said(self) -> str:
+        """What was just done, in the one region for it: a live update of the content leaves it there."""
+        return " ".join(self.soup.select_one("[role=status]").get_text(" ").split())
+
+    @property
     def banner(self) -> str:
         return " ".join(self.soup.select_one("#banner").get_text(" ").split())
 

@@ -194,14 +194,14 @@ async def test_integration_data_is_refreshed_on_request(world: World) -> None:
     manage = await (await signed_in(world)).open(MANAGE)
     sent = await manage.press("Refresh integration data")
     assert sent.leads_to == f"{MANAGE}?said=lists.asked"
-    assert "Your lists are being refreshed." in (await manage.browser.open(sent.leads_to)).text
+    assert "Your lists are being refreshed." in (await manage.browser.open(sent.leads_to)).said
 
 
 async def test_lists_that_were_read_a_moment_ago_are_not_read_again(world: World) -> None:
     world.sync_service.refresh_answer = problem(429, "cooling_down")
     manage = await (await signed_in(world)).open(MANAGE)
     sent = await manage.press("Refresh integration data")
-    assert "refreshed a moment ago" in (await manage.browser.open(sent.leads_to)).text
+    assert "refreshed a moment ago" in (await manage.browser.open(sent.leads_to)).said
 
 
 async def test_connect_leaves_for_the_providers_login_and_says_where_to_come_back(world: World) -> None:

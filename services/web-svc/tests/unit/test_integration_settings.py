@@ -34,7 +34,7 @@ async def test_a_section_is_saved_by_itself_over_the_version_that_was_seen(world
         "auto_publish": True,
         "default_destination": "awaiting_payment",
     }
-    assert "Saved." in (await page.browser.open(saved.leads_to)).soup.select_one("[role=status]").text
+    assert "Saved." in (await page.browser.open(saved.leads_to)).said
 
 
 async def test_a_switch_that_is_off_is_saved_as_off(world: World) -> None:

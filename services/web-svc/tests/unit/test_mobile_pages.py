@@ -93,7 +93,7 @@ async def test_a_switch_that_somebody_else_was_faster_at_changes_nothing_and_say
     form = page.soup.select_one("button[role=switch]").find_parent("form")
     fields = {each["name"]: each["value"] for each in form.select("input")}
     sent = await page.browser.send(f"{XERO_PAGE}/warn-new-supplier", fields | {"warn": "off"})
-    assert "Somebody changed this meanwhile." in (await page.browser.open(sent.leads_to)).text
+    assert "Somebody changed this meanwhile." in (await page.browser.open(sent.leads_to)).said
     assert world.connection_service.connections[XERO]["settings"]["warn_new_supplier"] is True
 
 
@@ -106,7 +106,7 @@ async def test_a_warning_that_the_software_cannot_give_is_not_there(world: World
 async def test_integration_data_is_refreshed_from_a_phone(world: World) -> None:
     page = await (await signed_in(world)).open(XERO_PAGE)
     sent = await page.press("Refresh integration data")
-    assert "Your lists are being refreshed." in (await page.browser.open(sent.leads_to)).text
+    assert "Your lists are being refreshed." in (await page.browser.open(sent.leads_to)).said
 
 
 async def test_somebody_of_no_business_is_told_so(world: World) -> None:
