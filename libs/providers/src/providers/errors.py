@@ -18,6 +18,8 @@ client secret of ours never does.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from providers.models import Permission
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -43,11 +45,11 @@ class GrantRefused(ProviderError):
     """The provider does not honour our grant (`invalid_grant`). Repeating cannot help: the customer logs in again.
 
     `reason` is grant_revoked (a refresh was refused), code_refused (a login's code was spent, late or not ours)
-    or scope_missing (the login came back without a permission we need).
+    or scope_missing (the login came back without a permission we need; `missing` names them).
     """
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, reason: str, missing: tuple[Permission, ...] = ()) -> None:
+        self.reason, self.missing = reason, missing
         super().__init__(f"the provider refused our grant: {reason}")
 
 

@@ -66,6 +66,7 @@ class ProviderFacts:
     """Lists that can be asked for what changed since a time; the others always come whole."""
     supports_supplier_warning: bool
     mobile: bool
+    """Whether it can be connected and reconnected on the pages for a phone; on a desk's always."""
     scopes: tuple[str, ...]
     """What a login asks for; empty where the person's own rights decide."""
     named_by: NamedBy

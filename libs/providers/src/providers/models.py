@@ -40,6 +40,20 @@ class Grant:
 
     `refresh_expires_at` is when the refresh token dies if it is not used; None where the provider does not say.
     `organisation_hint` is the organisation the callback named (QuickBooks' realmId), `authorisation_event` the login
+class Permission(StrEnum):
+    """What we need a customer to allow, in our words: providers cut their scopes differently."""
+
+    BILLS = "bills"
+    CONTACTS = "contacts"
+    LISTS = "lists"
+    """Categories, tax rates and whatever else belongs to the organisation as such."""
+    ATTACHMENTS = "attachments"
+    OFFLINE = "offline"
+    """To work while nobody is logged in."""
+    ACCOUNTING = "accounting"
+    """All of it, where the provider gives it in one piece."""
+
+
     as the provider names it (Xero's authentication_event_id).
     """
 

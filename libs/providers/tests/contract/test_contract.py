@@ -66,8 +66,9 @@ async def test_a_code_is_good_once(world) -> None:
 
 
 async def test_a_login_without_a_needed_permission_is_no_grant(world) -> None:
-    with pytest.raises(GrantRefused, match="scope_missing"):
+    with pytest.raises(GrantRefused, match="scope_missing") as refused:
         await world.granted(scenario="scope_missing")
+    assert refused.value.missing
 
 
 async def test_a_refreshed_grant_works(world) -> None:

@@ -13,7 +13,7 @@ from build_providers import COMPANY, NOON, REALM, TENANT, Practice, a_grant, com
 
 from providers.errors import GrantRefused, ProviderUnavailable, Throttled, TokenRejected
 from providers.interface import Provider
-from providers.models import NO_PARAMS
+from providers.models import NO_PARAMS, Permission
 from providers.xero.adapter import SCOPES
 
 CALLBACK = "https://relink.example/oauth/callback/xero"
@@ -80,10 +80,11 @@ async def test_a_login_at_xero_becomes_a_grant_that_knows_its_login() -> None:
     assert grant.scopes == SCOPES
 
 
-async def test_a_login_at_xero_without_a_scope_that_we_need_is_no_grant() -> None:
-    scopes = " ".join(scope for scope in SCOPES if scope != "accounting.attachments")
-    with pytest.raises(GrantRefused, match="scope_missing"):
+async def test_a_login_at_xero_without_scopes_that_we_need_is_no_grant_and_says_what_is_missing() -> None:
+    scopes = " ".join(scope for scope in SCOPES if scope not in {"accounting.attachments", "accounting.invoices"})
+    with pytest.raises(GrantRefused, match="scope_missing") as refused:
         await Practice(connect=ok(TOKENS | {"scope": scopes})).xero.exchange("c", "v", CALLBACK, NO_PARAMS, NOON)
+    assert refused.value.missing == (Permission.BILLS, Permission.ATTACHMENTS)
 
 
 async def test_a_login_at_quickbooks_becomes_a_grant_that_names_its_company() -> None:

@@ -53,7 +53,7 @@ FACTS = ProviderFacts(
     ),
     incremental_lists=frozenset({ListName.SUPPLIERS, ListName.CUSTOMERS}),
     supports_supplier_warning=True,
-    mobile=True,
+    mobile=False,
     scopes=(),
     named_by=NamedBy.TOKEN,
     access_lifetime=timedelta(hours=1),

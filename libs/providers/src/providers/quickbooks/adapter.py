@@ -86,7 +86,10 @@ class QuickBooks:
     ) -> Grant:
         realm = callback_params.get("realmId")
         if realm is None:
-            raise GrantRefused("scope_missing")  # realmId comes with the accounting scope and only with it
+            # realmId comes with the accounting scope and only with it
+            raise GrantRefused("scope_missing", (Permission.ACCOUNTING,))
+        if not realm.isascii() or not realm.isdigit():  # it comes from a browser, and becomes part of addresses
+            raise ProviderUnavailable("malformed", "realmId")
         return _grant(await self._oauth.exchange(code, verifier, redirect_uri), now, realm)
 
     async def refresh(self, refresh_token: str, now: datetime) -> Grant:

@@ -31,6 +31,7 @@ from providers.models import (
     Grant,
     ListName,
     Organisation,
+    Permission,
     Published,
     Reading,
 )
@@ -54,7 +55,7 @@ FACTS = ProviderFacts(
     ),
     incremental_lists=frozenset({ListName.SUPPLIERS, ListName.CUSTOMERS}),
     supports_supplier_warning=True,
-    mobile=True,
+    mobile=False,
     scopes=SCOPES,
     named_by=NamedBy.LIST,
     access_lifetime=timedelta(minutes=5),
@@ -98,7 +99,7 @@ class Sage:
         grant = _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
         if set(grant.scopes) >= set(SCOPES):
             return grant
-        raise GrantRefused("scope_missing")
+        raise GrantRefused("scope_missing", (Permission.ACCOUNTING,))
 
     async def refresh(self, refresh_token: str, now: datetime) -> Grant:
         return _grant(await self._oauth.refresh(refresh_token), now)

@@ -27,6 +27,7 @@ from providers.models import (
     Grant,
     ListName,
     Organisation,
+    Permission,
     Published,
     Reading,
 )
@@ -47,7 +48,13 @@ SCOPES = (
     "accounting.settings.read",
     "accounting.attachments",
 )
-NEEDED = {scope for scope in SCOPES if scope.startswith("accounting.")} | {"offline_access"}
+NEEDED = {
+    "accounting.invoices": Permission.BILLS,
+    "accounting.contacts": Permission.CONTACTS,
+    "accounting.settings.read": Permission.LISTS,
+    "accounting.attachments": Permission.ATTACHMENTS,
+    "offline_access": Permission.OFFLINE,
+}
 FACTS = ProviderFacts(
     display_name="Xero",
     lists=(
@@ -104,9 +111,10 @@ class Xero:
         now: datetime,
     ) -> Grant:
         grant = _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
-        if not grant.scopes or set(grant.scopes) >= NEEDED:
-            return grant
-        raise GrantRefused("scope_missing")
+        missing = [permission for scope, permission in NEEDED.items() if scope not in grant.scopes]
+        if grant.scopes and missing:
+            raise GrantRefused("scope_missing", tuple(missing))
+        return grant
 
     async def refresh(self, refresh_token: str, now: datetime) -> Grant:
         return _grant(await self._oauth.refresh(refresh_token), now)
