@@ -34,6 +34,7 @@ from providers.models import (
     Grant,
     ListName,
     Organisation,
+    Permission,
     Published,
     Reading,
 )

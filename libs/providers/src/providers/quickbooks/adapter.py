@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from providers.bills import is_noted
-from providers.errors import GrantRefused, Refused
+from providers.errors import GrantRefused, ProviderUnavailable, Refused
 from providers.http import attachment_key, fitted_key, well_formed
 from providers.interface import CallLimits, ListNotOffered, NamedBy, ProviderFacts, Revocation, Rotation
 from providers.lists import read
@@ -23,6 +23,7 @@ from providers.models import (
     Grant,
     ListName,
     Organisation,
+    Permission,
     Published,
     Reading,
 )
