@@ -103,9 +103,9 @@ class FreeAgent:
         grant = _grant(await self._oauth.exchange(code, verifier, redirect_uri), now)
         me = await self._api.read(_whoever(grant), "/users/me")
         with well_formed(writes=False):
-            level = me["user"].get("permission_level", LEVEL_FOR_BILLS)
-        if int(level) < LEVEL_FOR_BILLS:
-            raise GrantRefused("scope_missing")
+            level = int(me["user"].get("permission_level", LEVEL_FOR_BILLS))
+        if level < LEVEL_FOR_BILLS:
+            raise GrantRefused("scope_missing", (Permission.BILLS,))
         return grant
 
     async def refresh(self, refresh_token: str, now: datetime) -> Grant:
