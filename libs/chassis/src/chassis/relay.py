@@ -38,8 +38,8 @@ _NEXT = """SELECT waiting.* FROM unnest($1::int[]) s CROSS JOIN LATERAL (SELECT 
         WHERE shard = s AND id >= $2 ORDER BY id LIMIT $3) waiting ORDER BY id"""
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[]) RETURNING pg_current_xact_id()::text::bigint"
 # A relay that is frozen, or whose machine is gone, gives its shard up to the others: no batch takes that long.
-_SILENCE: Final = {"idle_in_transaction_session_timeout": "25s"}
-_CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SILENCE}
+_SESSION: Final = {"idle_in_transaction_session_timeout": "25s", "synchronous_commit": "off"}  # at worst sent twice
+_CONNECTION: Final[dict[str, Any]] = {"timeout": 10, "command_timeout": COMMAND_SECONDS, "server_settings": _SESSION}
 _log = structlog.get_logger(__name__)
 
 Outcome: TypeAlias = tuple[int, BaseException | None]
