@@ -19,6 +19,7 @@
 from datetime import datetime, timedelta
 from typing import TypedDict
 
+from connection_svc.domain import reconnect
 from connection_svc.domain.attempt import Attempt, Channel, Problem
 from connection_svc.domain.connection import Connection, DetectedBy, Organisation
 from connection_svc.domain.health import ProviderHealth
@@ -44,6 +45,8 @@ from relink_contracts.events import (
 )
 
 SYSTEM = Actor(type="system", id="connection-svc")
+
+LINK_HOLDER = Actor(type="system", id=reconnect.LINK_HOLDER)
 
 say = speaker("connection-svc")
 
@@ -102,7 +105,7 @@ def user(user_id: str) -> Actor:
 def starter(attempt: Attempt) -> Actor:
     """Who makes the journey: a person, or whoever holds a reconnect link."""
     if attempt.channel is Channel.LINK:
-        return Actor(type="system", id=attempt.started_by)
+        return LINK_HOLDER
     return user(attempt.started_by)
 
 

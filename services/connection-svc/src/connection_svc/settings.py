@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """How long a consent counts."""
     limits_factor: int = Field(default=1, ge=1)
     """How many times the calls that providers' own limits allow are made: practice providers may allow more."""
+    paused_providers: frozenset[str] = frozenset()
+    """To whose logins nobody is sent for now, by their names. What is connected goes on working."""
     issuers: dict[str, str] = {}
     """How a provider names itself as `iss` in its callback; for providers that do."""
 
@@ -76,6 +78,13 @@ class Settings(BaseSettings):
         if http is not None and urlsplit(web_url).hostname != urlsplit(http.public_url).hostname:
             raise ValueError("is on another host than HTTP__PUBLIC_URL: the cookie of the pages would not get there")
         return web_url
+
+    @field_validator("paused_providers")
+    @classmethod
+    def _are_known(cls, paused: frozenset[str]) -> frozenset[str]:
+        if unknown := paused - ProviderSettings.model_fields.keys():
+            raise ValueError(f"names {', '.join(sorted(unknown))}, which is no provider")
+        return paused
 
     @property
     def consent(self) -> timedelta:

@@ -27,7 +27,6 @@ from connection_svc.api.wire import (
     StartedAttempt,
 )
 from connection_svc.domain.attempt import (
-    OPEN,
     Attempt,
     AttemptRunning,
     AttemptStatus,
@@ -105,7 +104,8 @@ def router(parts: Parts) -> APIRouter:
     ) -> StartedAttempt:
         """Begin to connect, reconnect or change; the answer says where the browser goes. Nothing has left yet.
 
-        409 `attempt_running` while somebody else is on the way to the same connection, unless `take_over` is set.
+        409 `attempt_running` while somebody else is on the way to the same connection, unless `take_over` is set;
+        409 `provider_paused` while an operator lets nobody go to the provider's login.
         """
         _refuse_unfit(wanted, parts)
         now = parts.now()
@@ -188,6 +188,11 @@ def router(parts: Parts) -> APIRouter:
 def _refuse_unfit(wanted: NewAttempt, parts: Parts) -> None:
     if wanted.provider not in parts.providers:
         raise problems.unknown_provider(wanted.provider)
+    facts = parts.providers[wanted.provider].facts
+    if wanted.provider in parts.paused:
+        raise problems.provider_paused(facts.display_name)
+    if wanted.channel == "mobile" and not facts.mobile:
+        raise problems.provider_web_only(facts.display_name)
     if not is_under(wanted.return_to, parts.addresses.web_url):
         raise problems.return_to_refused()
     if wanted.connection_id is None and wanted.intent is not Intent.CONNECT:
@@ -235,10 +240,8 @@ async def _connection_for(tx: Tx, wanted: NewAttempt, caller: Caller, *, now: da
 async def _view(tx: Tx, attempt: Attempt, *, now: datetime) -> AttemptView:
     connection = await connections.get(tx, attempt.business_id, attempt.connection_id)
     owners = await connections.owners(tx, attempt.provider, [organisation.id for organisation in attempt.offered])
-    expected = attempt.expects(connection)
-    has_timed_out = attempt.status in OPEN and attempt.is_over(now=now)
-    status = AttemptStatus.TIMED_OUT if has_timed_out else attempt.status
-    is_changed = attempt.intent is Intent.CHANGE and status is AttemptStatus.ACTIVATED
+    attempt, expected = attempt.as_of(now), attempt.expects(connection)
+    is_changed = attempt.intent is Intent.CHANGE and attempt.status is AttemptStatus.ACTIVATED
     return AttemptView(
         attempt_id=attempt.id,
         connection_id=attempt.connection_id,
@@ -246,12 +249,13 @@ async def _view(tx: Tx, attempt: Attempt, *, now: datetime) -> AttemptView:
         provider=attempt.provider,
         intent=attempt.intent,
         channel=attempt.channel,
-        state=status,
+        state=attempt.status,
         organisations=[
             _offered(organisation, expected, owners.get(organisation.id), attempt) for organisation in attempt.offered
         ],
-        ask=status is AttemptStatus.RETURNED,
-        problem=Problem.TIMED_OUT if has_timed_out else attempt.problem,
+        ask=attempt.status is AttemptStatus.RETURNED,
+        problem=attempt.problem,
+        missing_permissions=attempt.missing_permissions,
         started_by=attempt.started_by,
         started_at=attempt.created_at,
         expires_at=attempt.expires_at,

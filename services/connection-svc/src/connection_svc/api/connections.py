@@ -47,6 +47,7 @@ def router(parts: Parts) -> APIRouter:
                     kinds=["bill"],
                     supports_supplier_warning=provider.facts.supports_supplier_warning,
                     mobile=provider.facts.mobile,
+                    paused=name in parts.paused,
                     revocation=provider.facts.revocation.name.lower(),
                 )
                 for name, provider in parts.providers.items()

@@ -69,18 +69,23 @@ class Addresses:
         """The page that says where to start again when it is not known where somebody came from."""
         return f"{self.web_url}/connect/problem?code={code}"
 
-    def organisation(self, business_id: str, connection_id: str) -> str:
-        """The page where the organisation of a reconnect is confirmed."""
-        return f"{self.web_url}/b/{business_id}/settings/connections/{connection_id}/organisation"
-
     def link(self, secret: str) -> str:
         """The page behind a reconnect link."""
         return f"{self.web_url}/r/{secret}"
 
+    @property
+    def link_back(self) -> str:
+        """The page for a browser that left through a link. It says nothing of the link, whose secret nobody keeps."""
+        return f"{self.web_url}/r/back"
+
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything a router may need. `issuers`: how a provider names itself in its callback, where it does."""
+    """Everything a router may need.
+
+    `issuers`: how a provider names itself in its callback, where it does. `paused`: providers to whose logins an
+    operator lets nobody go for now.
+    """
 
     database: Database
     gate: Gate
@@ -93,6 +98,7 @@ class Parts:
     confirmations: Confirmations
     addresses: Addresses
     issuers: dict[str, str]
+    paused: frozenset[str] = frozenset()
 
     def now(self) -> datetime:
         """The domain's time."""

@@ -26,7 +26,7 @@ from connection_svc.domain.connection import (
 )
 from connection_svc.domain.errors import DomainError
 from connection_svc.domain.people import NobodyToAsk, UnknownRecipient
-from connection_svc.domain.reconnect import LinkNotValid, NothingToRepair, SnoozeOutOfRange
+from connection_svc.domain.reconnect import LinkNotValid, NoNewLinkNeeded, NothingToRepair, SnoozeOutOfRange
 from connection_svc.store.attempts import UnknownAttempt
 from connection_svc.store.cases import UnknownCase
 from connection_svc.store.connections import ChangedMeanwhile, UnknownConnection
@@ -46,6 +46,7 @@ _REFUSALS: dict[type[DomainError], tuple[int, str, str]] = {
     AttemptOver: (409, "attempt_over", "Start again"),
     NotReturned: (409, "attempt_not_returned", "Not back from the login"),
     LinkNotValid: (409, "link_not_valid", "This link cannot be used"),
+    NoNewLinkNeeded: (409, "no_new_link_needed", "No need for a new link"),
     NothingToRepair: (409, "nothing_to_repair", "Nothing to repair"),
     NobodyToAsk: (409, "nobody_to_ask", "Nobody to ask"),
     SnoozeOutOfRange: (422, "snooze_out_of_range", "Not a time to snooze to"),
@@ -89,6 +90,19 @@ def unknown_provider(provider: str) -> Problem:
     """The caller named an accounting software that we do not know."""
     pointer = {"pointer": "/body/provider", "code": "unknown", "detail": f"{provider} is not known here"}
     return Problem(422, "unknown_provider", "Unknown provider", f"{provider} is not known here.", [pointer])
+
+
+def provider_paused(display_name: str) -> Problem:
+    """An operator lets nobody go to the provider's login for now."""
+    detail = f"{display_name} connections are paused for maintenance."
+    return Problem(409, "provider_paused", "Paused for maintenance", detail)
+
+
+def provider_web_only(display_name: str) -> Problem:
+    """The provider cannot be connected or reconnected on a phone."""
+    detail = f"{display_name} is connected on the web only."
+    pointer = {"pointer": "/body/channel", "code": "web_only", "detail": detail}
+    return Problem(422, "provider_web_only", "On the web only", detail, [pointer])
 
 
 def _attempt_running(running: AttemptRunning) -> Problem:

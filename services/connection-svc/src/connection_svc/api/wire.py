@@ -124,6 +124,7 @@ class ProviderView(BaseModel):
     kinds: list[str] = Field(description="what can be published there")
     supports_supplier_warning: bool
     mobile: bool
+    paused: bool = Field(description="nobody is sent to its login for now; what is connected goes on working")
     revocation: Literal["at_once", "when_the_access_token_dies", "not_offered"]
 
 
@@ -207,6 +208,7 @@ class AttemptView(BaseModel):
     """How far a journey got. `ask`: somebody has to choose the organisation.
 
     `connection_id` is what is connected, reconnected or changed; `new_connection_id` what took its place.
+    `missing_permissions`: what the login did not grant, in our words, where the problem is `scope_missing`.
     """
 
     attempt_id: str
@@ -219,6 +221,7 @@ class AttemptView(BaseModel):
     organisations: list[Offered]
     ask: bool
     problem: str | None
+    missing_permissions: tuple[str, ...]
     started_by: str
     started_at: datetime
     expires_at: datetime
@@ -378,8 +381,20 @@ class SentLink(BaseModel):
     sent_to_user_id: str
 
 
+class LinkLogin(BaseModel):
+    """How far the login got that a link was used for."""
+
+    attempt_id: str
+    state: str
+    problem: str | None
+    missing_permissions: tuple[str, ...]
+
+
 class LinkView(BaseModel):
-    """What a link leads to, as a stranger may see it. `asked_by`: the user who gave it; null when we did ourselves."""
+    """What a link leads to, as a stranger may see it. `asked_by`: the user who gave it; null when we did ourselves.
+
+    `paused`: an operator lets nobody go to the provider's login for now.
+    """
 
     business_id: str
     connection_id: str
@@ -387,7 +402,15 @@ class LinkView(BaseModel):
     provider_name: str
     organisation_masked: str
     asked_by: str | None
-    state: Literal["valid", "used", "expired", "repaired"]
+    state: Literal["valid", "used", "expired", "repaired", "ended"]
+    paused: bool
+    login: LinkLogin | None
+
+
+class AskedForLink(BaseModel):
+    """When those who may reconnect were asked for a new link: now, or a while ago, then they were not told again."""
+
+    asked_at: datetime
 
 
 class ConsumeLink(_AskingBrowser):

@@ -161,6 +161,7 @@ class Attempt:
     state_hash: bytes | None = None
     browser_hash: bytes | None = None
     state_used_at: datetime | None = None
+    missing_permissions: tuple[str, ...] = ()  # what a login with the problem `scope_missing` did not grant
     offered: tuple[OfferedOrganisation, ...] = ()
     revision: int = 0
 
@@ -172,6 +173,12 @@ class Attempt:
     def is_over(self, *, now: datetime) -> bool:
         """Ended, or past its time whether or not anybody noticed yet."""
         return self.status not in OPEN or self.expires_at <= now
+
+    def as_of(self, now: datetime) -> "Attempt":
+        """As it stands, whether or not anybody noticed yet that its time is over."""
+        if self.status in OPEN and self.is_over(now=now):
+            return replace(self, status=AttemptStatus.TIMED_OUT, problem=Problem.TIMED_OUT)
+        return self
 
     def leave(self, *, binding: str | None, state: str, browser: str, now: datetime) -> "Attempt":
         """Send the browser that asked to the provider under a fresh `state`. Raises ForeignBrowser and AttemptOver.
@@ -229,8 +236,8 @@ class Attempt:
                 return Organisation(organisation.id, organisation.name)
         raise OrganisationNotGranted(self.id, organisation_id)
 
-    def end(self, status: AttemptStatus, problem: Problem | None = None) -> "Attempt":
+    def end(self, status: AttemptStatus, problem: Problem | None = None, *, missing: tuple[str, ...] = ()) -> "Attempt":
         """Close the journey. Raises AttemptOver when it is closed already."""
         if self.status not in OPEN:
             raise AttemptOver(self.id, self.status)
-        return replace(self, status=status, problem=problem)
+        return replace(self, status=status, problem=problem, missing_permissions=missing)

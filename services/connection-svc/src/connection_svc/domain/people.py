@@ -35,7 +35,13 @@ class UnknownRecipient(DomainError):
         super().__init__(f"{user_id} does not belong to this business")
 
 
-def whom_to_ask(members: Iterable[Member], *, asked_by: str) -> tuple[str, ...]:
+def whom_to_ask_for_a_link(members: Iterable[Member], *, made_by: str | None) -> tuple[str, ...]:
+    """User ids of whoever made the earlier link, or else of all who may reconnect. Raises NobodyToAsk."""
+    found = whom_to_ask(members, asked_by=None)
+    return (made_by,) if made_by in found else found
+
+
+def whom_to_ask(members: Iterable[Member], *, asked_by: str | None) -> tuple[str, ...]:
     """User ids of those who may reconnect, without whoever asks. Raises NobodyToAsk."""
     found = tuple(member.user_id for member in members if member.can_reconnect and member.user_id != asked_by)
     if not found:

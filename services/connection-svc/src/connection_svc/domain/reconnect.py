@@ -21,6 +21,9 @@ ASKED_AGAIN_AFTER = timedelta(days=1)
 
 LINK_LIFETIME = timedelta(days=7)
 
+LINK_HOLDER = "reconnect-link"
+"""Whoever holds a link, where an id of a user would stand: nobody knows who it is."""
+
 
 class CaseOutcome(StrEnum):
     """How a case closed."""
@@ -119,6 +122,7 @@ class LinkState(StrEnum):
     USED = "used"
     EXPIRED = "expired"
     REPAIRED = "repaired"
+    ENDED = "ended"  # the connection was disconnected or replaced
 
 
 class LinkNotValid(DomainError):
@@ -127,6 +131,14 @@ class LinkNotValid(DomainError):
     def __init__(self, state: LinkState) -> None:
         self.state = state
         super().__init__(f"this reconnect link is {state}")
+
+
+class NoNewLinkNeeded(DomainError):
+    """The link still works, or a new one would have nothing to do."""
+
+    def __init__(self, state: LinkState) -> None:
+        self.state = state
+        super().__init__(f"this reconnect link is {state}: there is no need for a new one")
 
 
 @dataclass(frozen=True)
@@ -142,23 +154,32 @@ class ReconnectLink:
     expires_at: datetime
     used_at: datetime | None = None
     made_by: str | None = None  # user id; None: it went out with the mail about an expiry
+    attempt_id: str | None = None  # the login that it was used for
+    asked_at: datetime | None = None  # when its holder asked for a new one
 
     def state(self, connection: Connection, *, now: datetime) -> LinkState:
         """Repaired comes first: there is nothing left to do, however old the link is."""
         if connection.lifecycle not in RECONNECTABLE:
-            return LinkState.EXPIRED
+            return LinkState.ENDED
         if connection.generation > self.generation:
             return LinkState.REPAIRED
         if self.used_at is not None:
             return LinkState.USED
         return LinkState.VALID if now < self.expires_at else LinkState.EXPIRED
 
-    def use(self, connection: Connection, *, now: datetime) -> "ReconnectLink":
-        """Spend the link. Raises LinkNotValid."""
+    def use(self, connection: Connection, *, attempt_id: str, now: datetime) -> "ReconnectLink":
+        """Spend the link for this attempt. Raises LinkNotValid."""
         state = self.state(connection, now=now)
         if state is not LinkState.VALID:
             raise LinkNotValid(state)
-        return replace(self, used_at=now)
+        return replace(self, used_at=now, attempt_id=attempt_id)
+
+    def ask_for_another(self, connection: Connection, *, now: datetime) -> "ReconnectLink":
+        """Its holder asks for a new one, once; the same link when that was done before. Raises NoNewLinkNeeded."""
+        state = self.state(connection, now=now)
+        if state not in {LinkState.USED, LinkState.EXPIRED}:
+            raise NoNewLinkNeeded(state)
+        return replace(self, asked_at=self.asked_at or now)
 
 
 def masked(name: str) -> str:

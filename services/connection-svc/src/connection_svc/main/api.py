@@ -61,6 +61,7 @@ def build_app(settings: Settings, database: Database, http: httpx2.AsyncClient) 
         confirmations=Confirmations(vault, settings.consent, known),
         addresses=Addresses(settings.http.public_url.rstrip("/"), settings.web_url.rstrip("/")),
         issuers=settings.issuers,
+        paused=settings.paused_providers,
     )
     return create_app(
         SERVICE,

@@ -44,7 +44,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', 1)
 SAVE = """
 UPDATE attempts
    SET status = $4, problem = $5, state_hash = $6, browser_hash = $7, state_used_at = $8, offered = $9,
-       intent = $10, revision = revision + 1
+       intent = $10, missing_permissions = $11, revision = revision + 1
  WHERE id = $1 AND business_id = $2 AND revision = $3
 """
 
@@ -143,6 +143,7 @@ async def save(tx: Tx, attempt: Attempt) -> None:
         attempt.state_used_at,
         json.dumps([asdict(organisation) for organisation in attempt.offered]),
         attempt.intent,
+        attempt.missing_permissions,
     )
     if done != "UPDATE 1":
         raise ChangedMeanwhile(attempt.id, attempt.revision)
@@ -206,6 +207,7 @@ def _attempt(row: asyncpg.Record) -> Attempt:
         state_hash=row["state_hash"],
         browser_hash=row["browser_hash"],
         state_used_at=row["state_used_at"],
+        missing_permissions=tuple(row["missing_permissions"]),
         offered=tuple(OfferedOrganisation(**organisation) for organisation in json.loads(row["offered"])),
         revision=row["revision"],
     )

@@ -15,7 +15,9 @@ INSERT INTO reconnect_links (token_hash, business_id, connection_id, case_id, ge
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
-SAVE = "UPDATE reconnect_links SET used_at = $3 WHERE token_hash = $1 AND business_id = $2"
+SAVE = """
+UPDATE reconnect_links SET used_at = $3, attempt_id = $4, asked_at = $5 WHERE token_hash = $1 AND business_id = $2
+"""
 
 
 class UnknownLink(LookupError):
@@ -50,7 +52,7 @@ async def add(tx: Tx, link: ReconnectLink) -> None:
 
 async def save(tx: Tx, link: ReconnectLink) -> None:
     """The caller holds the row of the link's connection."""
-    await tx.execute(SAVE, link.token_hash, link.business_id, link.used_at)
+    await tx.execute(SAVE, link.token_hash, link.business_id, link.used_at, link.attempt_id, link.asked_at)
 
 
 def _link(row: asyncpg.Record) -> ReconnectLink:
@@ -64,4 +66,6 @@ def _link(row: asyncpg.Record) -> ReconnectLink:
         expires_at=row["expires_at"],
         used_at=row["used_at"],
         made_by=row["made_by"],
+        attempt_id=row["attempt_id"],
+        asked_at=row["asked_at"],
     )
