@@ -5,6 +5,7 @@ It has no protection: this is for practice only.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, HTTPException, Path
@@ -34,6 +35,8 @@ class Books:
     """What the provider does when a customer disconnects the application; how many consents it touched."""
     grants_for: Callable[[Tx, str], list[str]]
     """The ids of consents that reach an organisation."""
+    open_another: Callable[[Tx, str, datetime], str]
+    """One more organisation, by its name; its id."""
 
 
 class NewEntry(BaseModel):
@@ -52,6 +55,18 @@ class OfOrganisation(BaseModel):
     organisation_id: str
 
 
+class NewOrganisation(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+
+
+class SomeToken(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    access_token: str
+
+
 class ProgramToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -61,7 +76,7 @@ class ProgramToken(BaseModel):
     audience: str
 
 
-def router(  # noqa: C901 - one function a route, each of a few lines
+def router(  # noqa: C901, PLR0915 - one function a route, each of a few lines
     state: State, clocks: Clocks, books: Mapping[str, Books], issuer: Issuer, seed: Callable[[Tx], None]
 ) -> APIRouter:
     api = APIRouter(prefix="/sim", tags=["admin"])
@@ -87,6 +102,12 @@ def router(  # noqa: C901 - one function a route, each of a few lines
         with state.transaction() as tx:
             found = organisations.organisations_of(tx, provider)
             return {"organisations": [{"id": one.id, "name": one.name} for one in found]}
+
+    @api.post("/{provider}/organisations", status_code=201)
+    async def open_organisation(provider: Provider, wanted: NewOrganisation) -> Json:
+        """One more organisation that everybody may connect, with short lists."""
+        with state.transaction() as tx:
+            return {"id": books[provider].open_another(tx, wanted.name, clocks.domain())}
 
     @api.get("/{provider}/organisations/{organisation_id}/documents")
     async def read_documents(provider: Provider, organisation_id: str) -> Json:
@@ -117,6 +138,16 @@ def router(  # noqa: C901 - one function a route, each of a few lines
             for grant_id in reached:
                 grants.expire_tokens(tx, grant_id, at=clocks.domain())
             return {"expired": len(reached)}
+
+    @api.post("/{provider}/grants/reach")
+    async def reach(provider: Provider, some: SomeToken) -> Json:
+        """The organisations that the consent behind an access token reaches, however old the token is."""
+        with state.transaction() as tx:
+            token = grants.find_access_token(tx, provider, some.access_token)
+            if token is None:
+                raise HTTPException(404, f"{provider} has issued no such token")
+            known, reaching = organisations.organisations_of(tx, provider), books[provider].grants_for
+            return {"organisations": [one.id for one in known if token.grant.id in reaching(tx, one.id)]}
 
     @api.post("/faults", status_code=201)
     async def add_fault(rule: Annotated[faults.Rule, Body()]) -> Json:

@@ -21,7 +21,14 @@ def find(tx: Tx, provider: str, organisation_id: str) -> Organisation | None:
     return next((one for one in organisations_of(tx, provider) if one.id == organisation_id), None)
 
 
-def add(tx: Tx, provider: str, organisation: Organisation, position: int) -> None:
+def next_position(tx: Tx, provider: str) -> int:
+    """Of the organisation that is added next; from 1."""
+    return len(organisations_of(tx, provider)) + 1
+
+
+def add(tx: Tx, provider: str, organisation: Organisation) -> None:
+    """After those that are there already."""
+    position = next_position(tx, provider)
     tx.execute(
         "INSERT INTO organisations VALUES (?, ?, ?, ?)", (provider, organisation.id, position, organisation.name)
     )

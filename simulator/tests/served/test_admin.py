@@ -134,9 +134,41 @@ def test_withdrawing_ends_what_the_organisation_had_granted(
     assert answer.json() == {"revoked": 1}
 
 
+@EACH
+def test_an_organisation_that_is_opened_can_be_connected_and_has_lists(
+    practice: Practice, provider: str, organisation: str
+) -> None:
+    first, second = (
+        practice.post(f"/sim/{provider}/organisations", json={"name": name}).json()["id"]
+        for name in ("Third Ltd", "Fourth Ltd")
+    )
+    token = practice.connected(provider, second)["access_token"]
+    assert len({organisation, first, second}) == 3
+    assert reached(practice, provider, token) == [second]
+    known = practice.get(f"/sim/{provider}/organisations").json()["organisations"]
+    assert known[-1] == {"id": second, "name": "Fourth Ltd"}
+    url = f"/sim/{provider}/organisations/{second}/entries"
+    assert practice.post(url, json={"list": "suppliers", "name": "Newcomer"}).status_code == 201
+
+
+@EACH
+def test_a_token_reaches_the_organisation_that_was_chosen_until_access_is_withdrawn(
+    practice: Practice, provider: str, organisation: str
+) -> None:
+    token = practice.connected(provider, organisation)["access_token"]
+    before = reached(practice, provider, token)
+    practice.withdraw(provider, organisation)
+    assert (before, reached(practice, provider, token)) == ([organisation], [])
+
+
+def reached(practice: Practice, provider: str, token: str) -> list[str]:
+    return practice.post(f"/sim/{provider}/grants/reach", json={"access_token": token}).json()["organisations"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
+        ("/sim/xero/grants/reach", {"access_token": "x"}, 404),
         (f"/sim/xero/organisations/{UNKNOWN}/entries", {"list": "accounts", "name": "x"}, 404),
         (f"/sim/xero/organisations/{XERO_ORGANISATION}/entries", {"list": "moons", "name": "x"}, 422),
         ("/sim/xero/grants/revoke", {"organisation_id": UNKNOWN}, 404),

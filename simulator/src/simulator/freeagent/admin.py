@@ -8,7 +8,7 @@ from simulator.encoding import Json
 from simulator.freeagent.bills import KIND
 from simulator.freeagent.contacts import new_contact
 from simulator.freeagent.formats import PROVIDER
-from simulator.freeagent.seed import category
+from simulator.freeagent.seed import category, open_another
 from simulator.records import NewRecord, Place, Record, add, all_of, next_number
 from simulator.state import Tx
 
@@ -61,4 +61,4 @@ def _grants_for(tx: Tx, organisation_id: str) -> list[str]:
     return grants.of_organisation(tx, PROVIDER, organisation_id)
 
 
-BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for)
+BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for, open_another)

@@ -14,6 +14,8 @@ from simulator.state import Tx
 
 EXPECTED = Organisation("4100001", "Demo Trading Ltd")
 OTHER = Organisation("4100002", "Other Org Ltd")
+COMPANIES = 4_100_000
+"""Below the first company's id."""
 LOCKED_UNTIL = date(2024, 12, 31)
 GROUPS = {
     "OVERHEADS": "admin_expenses_categories",
@@ -29,10 +31,18 @@ PROJECTS = ("Website relaunch", "Warehouse move", "Trade fair")
 
 
 def seed(tx: Tx, at: datetime) -> None:
-    organisations.add(tx, PROVIDER, EXPECTED, 1)
-    organisations.add(tx, PROVIDER, OTHER, 2)
+    organisations.add(tx, PROVIDER, EXPECTED)
+    organisations.add(tx, PROVIDER, OTHER)
     _fill(tx, EXPECTED, full_chart(), practice_contacts("demo trading", 320, 200), at)
     _fill(tx, OTHER, small_chart(), practice_contacts("other org", 40, 25), at)
+
+
+def open_another(tx: Tx, name: str, at: datetime) -> str:
+    """One more, with short lists, and the id it got."""
+    company = Organisation(str(COMPANIES + organisations.next_position(tx, PROVIDER)), name)
+    organisations.add(tx, PROVIDER, company)
+    _fill(tx, company, small_chart(), practice_contacts(name, 12, 8), at)
+    return company.id
 
 
 def _fill(

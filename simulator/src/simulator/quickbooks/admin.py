@@ -7,6 +7,7 @@ from simulator.encoding import Json
 from simulator.quickbooks.bills import KIND
 from simulator.quickbooks.formats import PROVIDER
 from simulator.quickbooks.names import with_defaults
+from simulator.quickbooks.seed import open_another
 from simulator.records import NewRecord, Place, Record, add, all_of, next_number
 from simulator.state import Tx
 
@@ -66,4 +67,4 @@ def _grants_for(tx: Tx, organisation_id: str) -> list[str]:
     return grants.of_organisation(tx, PROVIDER, organisation_id)
 
 
-BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for)
+BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for, open_another)

@@ -15,6 +15,8 @@ from simulator.state import Tx
 
 EXPECTED = Organisation("9130350000000001", "Demo Trading Ltd")
 OTHER = Organisation("9130350000000002", "Other Org Ltd")
+REALMS = "913035"
+"""What every realm begins with."""
 CLOSED_UNTIL = date(2024, 12, 31)
 
 ACCOUNT_TYPES = {
@@ -55,10 +57,18 @@ TERMS = (("Due on receipt", 0), ("Net 15", 15), ("Net 30", 30), ("Net 60", 60))
 
 def seed(tx: Tx, at: datetime) -> None:
     """The expected company allows a bill number twice; the other one warns, which refuses it (6140)."""
-    organisations.add(tx, PROVIDER, EXPECTED, 1)
-    organisations.add(tx, PROVIDER, OTHER, 2)
+    organisations.add(tx, PROVIDER, EXPECTED)
+    organisations.add(tx, PROVIDER, OTHER)
     _fill(tx, EXPECTED, full_chart(), practice_contacts("demo trading", 320, 200), at, warns_of_numbers=False)
     _fill(tx, OTHER, small_chart(), practice_contacts("other org", 40, 25), at, warns_of_numbers=True)
+
+
+def open_another(tx: Tx, name: str, at: datetime) -> str:
+    """One more, with short lists, and the id it got."""
+    company = Organisation(f"{REALMS}{organisations.next_position(tx, PROVIDER):010d}", name)
+    organisations.add(tx, PROVIDER, company)
+    _fill(tx, company, small_chart(), practice_contacts(name, 12, 8), at, warns_of_numbers=False)
+    return company.id
 
 
 def _fill(  # noqa: PLR0913 - what makes up a company

@@ -9,7 +9,7 @@ from simulator.records import NewRecord, Place, Record, add, all_of
 from simulator.sage.contacts import new_contact
 from simulator.sage.formats import new_id
 from simulator.sage.invoices import KIND
-from simulator.sage.seed import ledger_account
+from simulator.sage.seed import ledger_account, open_another
 from simulator.state import Tx
 
 
@@ -64,4 +64,4 @@ def _grants_for(tx: Tx, organisation_id: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
-BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for)
+BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for, open_another)

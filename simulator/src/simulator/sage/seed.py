@@ -9,7 +9,7 @@ from simulator.encoding import Json
 from simulator.organisations import Organisation
 from simulator.records import NewRecord, Place, add
 from simulator.sage.contacts import new_contact
-from simulator.sage.formats import PROVIDER, fixed_id, reference_to
+from simulator.sage.formats import PROVIDER, fixed_id, new_id, reference_to
 from simulator.state import Tx
 
 EXPECTED = Organisation("7a1c4e0f92b84d6fa35e0c1d8b964271", "Demo Trading Ltd")
@@ -46,10 +46,18 @@ ANALYSIS = {"Department": ("Sales", "Operations", "Administration"), "Region": (
 
 
 def seed(tx: Tx, at: datetime) -> None:
-    organisations.add(tx, PROVIDER, EXPECTED, 1)
-    organisations.add(tx, PROVIDER, OTHER, 2)
+    organisations.add(tx, PROVIDER, EXPECTED)
+    organisations.add(tx, PROVIDER, OTHER)
     _fill(tx, EXPECTED, full_chart(), practice_contacts("demo trading", 320, 200), at)
     _fill(tx, OTHER, small_chart(), practice_contacts("other org", 40, 25), at)
+
+
+def open_another(tx: Tx, name: str, at: datetime) -> str:
+    """One more, with short lists, and the id it got."""
+    business = Organisation(new_id(), name)
+    organisations.add(tx, PROVIDER, business)
+    _fill(tx, business, small_chart(), practice_contacts(name, 12, 8), at)
+    return business.id
 
 
 def _fill(

@@ -12,6 +12,7 @@ from simulator.xero.contacts import new_contact
 from simulator.xero.files import notes_of
 from simulator.xero.formats import PROVIDER
 from simulator.xero.invoices import KIND, reference_of
+from simulator.xero.seed import open_another
 
 
 def _documents(tx: Tx, place: Place) -> list[Record]:
@@ -71,4 +72,4 @@ def _grants_for(tx: Tx, organisation_id: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
-BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for)
+BOOKS = Books(_documents, _described, _add_entry, _withdraw, _grants_for, open_another)

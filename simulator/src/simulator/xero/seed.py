@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import uuid4
 
 from simulator import organisations
 from simulator.books.chart import ARCHIVED_CODES, CLASS_OF_TYPE, ChartAccount, full_chart, small_chart
@@ -24,10 +25,18 @@ ITEMS = (("CONS-H", "Consulting hour", 95), ("DELIV", "Delivery", 12), ("PART-10
 
 
 def seed(tx: Tx, at: datetime) -> None:
-    organisations.add(tx, PROVIDER, EXPECTED, 1)
-    organisations.add(tx, PROVIDER, OTHER, 2)
+    organisations.add(tx, PROVIDER, EXPECTED)
+    organisations.add(tx, PROVIDER, OTHER)
     _fill(tx, EXPECTED, full_chart(), practice_contacts("demo trading", 320, 200), at)
     _fill(tx, OTHER, small_chart(), practice_contacts("other org", 40, 25), at)
+
+
+def open_another(tx: Tx, name: str, at: datetime) -> str:
+    """One more, with short lists, and the id it got."""
+    organisation = Organisation(str(uuid4()), name)
+    organisations.add(tx, PROVIDER, organisation)
+    _fill(tx, organisation, small_chart(), practice_contacts(name, 12, 8), at)
+    return organisation.id
 
 
 def _fill(
