@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from faultlib.system import System
 
+from devstack.playing import meanwhile
 from devstack.soak import evidence
-from devstack.soak.play import drained, meanwhile
+from devstack.soak.play import drained
 from devstack.stack import EVERY_PROCESS
 
 

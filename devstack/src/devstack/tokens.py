@@ -1,7 +1,10 @@
-"""Bearer tokens of the practice OpenID Connect issuer, for programs and for trying the APIs by hand."""
+"""Tokens for trying the APIs by hand, for programs, and for evidence that asks as a service does."""
+
+import json
 
 import httpx2
 
+from chassis.service_tokens import ServiceSigner
 from devstack.home import DevstackError
 from devstack.stack import Stack
 
@@ -18,3 +21,9 @@ def bearer_token(
     if answer.is_error:
         raise DevstackError(f"the practice issuer refused: {answer.text}")
     return str(answer.json()["access_token"])
+
+
+def signer_of(stack: Stack, service: str) -> ServiceSigner:
+    """Signs calls as this service of the stack does."""
+    key = stack.secrets.signing_key(f"{service} service key")
+    return ServiceSigner(service, json.dumps(key.as_dict(private=True)))

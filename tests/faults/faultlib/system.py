@@ -19,12 +19,13 @@ import httpx2
 
 from devstack.demo.browser import Browser
 from devstack.demo.evidence import Practice
+from devstack.findings import Databases, Finding
 from devstack.home import Home
+from devstack.mailbox import MailBox
 from devstack.processes import Program
 from devstack.soak import evidence
-from devstack.soak.customers import Customer, customers_of
-from devstack.soak.evidence import Databases, Finding
-from devstack.soak.person import MailBox, Person
+from devstack.soak.caretaker import Caretaker
+from devstack.soak.customers import BusyCustomer, customers_of
 from devstack.soak.play import connect_everybody, drained
 from devstack.soak.traffic import Traffic
 from devstack.stack import Stack
@@ -38,8 +39,8 @@ COUNTED = ("documents asked for", "events said", "events sent again")
 class Day:
     """What one seed does it with: connections to services, and whoever asks."""
 
-    customers: list[Customer]
-    anna: Person
+    customers: list[BusyCustomer]
+    anna: Caretaker
     traffic: Traffic
     practice: Practice
     http: httpx2.AsyncClient
@@ -48,7 +49,7 @@ class Day:
 @dataclass
 class System:
     stack: Stack
-    customers: list[Customer] = field(default_factory=list)
+    customers: list[BusyCustomer] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
     """What was found so far, to tell what a seed adds to it."""
 
@@ -71,7 +72,8 @@ class System:
             if self.customers:
                 pairs = zip(self.customers, customers, strict=True)
                 customers = [dataclasses.replace(known, upstream=fresh.upstream) for known, fresh in pairs]
-            anna = Person(addresses["web-svc"], browser, MailBox(self.stack.home.mail), plan)
+            mail_box = MailBox(self.stack.home.mail)
+            anna = Caretaker(addresses["web-svc"], browser, "Anna Ackroyd", mail_box, plan)
             practice = Practice(http, addresses["simulator"])
             await anna.sign_in()
             yield Day(customers, anna, Traffic(customers, practice, self.stack.clock, plan), practice, http)

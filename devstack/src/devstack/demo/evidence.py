@@ -79,26 +79,37 @@ class Practice:
             for document in answer.json()["documents"]
         ]
 
+    async def open_organisation(self, provider: str, name: str) -> str:
+        """One more organisation that everybody may connect; its id."""
+        return str((await self._ask(f"{provider}/organisations", name=name))["id"])
+
     async def withdraw_access(self, provider: str, organisation_id: str) -> None:
         """Somebody removes our access in the accounting software; we are not told."""
-        answer = await self._http.post(
-            f"{self._address}/sim/{provider}/grants/revoke", json={"organisation_id": organisation_id}
-        )
-        answer.raise_for_status()
+        await self._ask(f"{provider}/grants/revoke", organisation_id=organisation_id)
+
+    async def end_tokens(self, provider: str, organisation_id: str) -> None:
+        """Every token that reaches the organisation is refused from now on; we are not told."""
+        await self._ask(f"{provider}/grants/expire", organisation_id=organisation_id)
+
+    async def reached_by(self, provider: str, access_token: str) -> tuple[str, ...]:
+        """The organisations that an access token leads to."""
+        return tuple((await self._ask(f"{provider}/grants/reach", access_token=access_token))["organisations"])
 
     async def add_supplier(self, provider: str, organisation_id: str, name: str) -> None:
         """Somebody adds a supplier in the accounting software."""
-        answer = await self._http.post(
-            f"{self._address}/sim/{provider}/organisations/{organisation_id}/entries",
-            json={"list": "suppliers", "name": name},
-        )
-        answer.raise_for_status()
+        await self._ask(f"{provider}/organisations/{organisation_id}/entries", list="suppliers", name=name)
 
     async def calls(self) -> list[dict[str, Any]]:
         answer = await self._http.get(f"{self._address}/sim/journal")
         answer.raise_for_status()
         calls: list[dict[str, Any]] = answer.json()["calls"]
         return calls
+
+    async def _ask(self, path: str, **body: str) -> dict[str, Any]:
+        answer = await self._http.post(f"{self._address}/sim/{path}", json=body)
+        answer.raise_for_status()
+        said: dict[str, Any] = answer.json()
+        return said
 
 
 class Topics:

@@ -21,19 +21,19 @@ import structlog
 from devstack.demo.browser import Browser
 from devstack.demo.evidence import Practice
 from devstack.demo.show import Storyteller
-from devstack.demo.story import NotAsTold
-from devstack.home import DevstackError, write_whole
+from devstack.findings import Finding, Wanted, tell
+from devstack.havoc import Havoc
+from devstack.home import write_whole
+from devstack.mailbox import MailBox
+from devstack.playing import FAILURES, part_of, play_from_empty, sentences
 from devstack.soak import evidence
+from devstack.soak.caretaker import Caretaker
 from devstack.soak.customers import customers_of
-from devstack.soak.evidence import Finding, Wanted
-from devstack.soak.havoc import Havoc
 from devstack.soak.memory import MOST_GROWTH, Growth, MemoryWatch
-from devstack.soak.person import MailBox, Person
 from devstack.soak.play import Soak, connect_everybody
 from devstack.soak.traffic import Traffic
 from devstack.stack import Stack
 
-FAILURES: Final = (NotAsTold, DevstackError, httpx2.HTTPError)
 MEGABYTE: Final = 1_000_000
 
 
@@ -65,15 +65,7 @@ def main(stack: Stack | None = None) -> int:
     stack, show = stack or Stack(), Storyteller()
     report = Report(arguments.seed, arguments.minutes)
     show.say(f"Seed {report.seed}: the same plan again with SEED={report.seed}")
-    try:
-        with show.step("From empty: Kafka, PostgreSQL, practice providers and six services start"):
-            stack.reset(show.say)
-            stack.up(show.say)
-        asyncio.run(_soak(stack, show, report))
-    except* FAILURES as failures:
-        report.problems += _sentences(failures)
-    finally:
-        stack.down(show.say)
+    report.problems += play_from_empty(lambda: _soak(stack, show, report), stack, show)
     _show(report, show)
     file = stack.home.directory / "soak.json"
     write_whole(file, report.as_json())
@@ -93,9 +85,11 @@ async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
             stack=stack,
             show=show,
             customers=customers,
-            anna=Person(stack.addresses["web-svc"], browser, MailBox(stack.home.mail), _part_of(chance)),
-            traffic=Traffic(customers, practice, stack.clock, _part_of(chance)),
-            havoc=Havoc(stack, _part_of(chance), seconds, show.say),
+            anna=Caretaker(
+                stack.addresses["web-svc"], browser, "Anna Ackroyd", MailBox(stack.home.mail), part_of(chance)
+            ),
+            traffic=Traffic(customers, practice, stack.clock, part_of(chance)),
+            havoc=Havoc(stack, part_of(chance), show.say),
             watch=MemoryWatch(stack),
         )
         with show.step("Two businesses connect both practice providers and have their lists"):
@@ -105,7 +99,7 @@ async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
             with show.step(f"{report.minutes:g} minutes of traffic, expiries and kills"):
                 report.seconds_to_drain = await soak.run(seconds)
         except* FAILURES as failures:
-            report.problems += _sentences(failures)
+            report.problems += sentences(failures)
             await asyncio.to_thread(stack.up, show.say)  # whom havoc had away when it was broken off
         report.killed, report.memory = soak.havoc.killed, soak.watch.growths()
         with show.step("The evidence is read"):
@@ -135,24 +129,7 @@ def _show(report: Report, show: Storyteller) -> None:
     columns = ["Process", "Warm for", "MB first", "MB last", "MB a minute", "Ratio", "Judged"]
     show.table("Resident memory over the longest life, where it was long enough to tell", columns, rows)
     drained = "not" if report.seconds_to_drain is None else f"in {report.seconds_to_drain:g} s"
-    show.table(
-        f"Verdict after {report.minutes:g} minutes, drained {drained}",
-        ["", "What", "Found", "Wanted"],
-        [
-            ["[green]ok[/]" if each.holds else "[bold red]NOT OK[/]", each.what, str(each.count), each.wanted]
-            for each in report.findings
-        ],
-    )
-
-
-def _part_of(chance: random.Random) -> random.Random:
-    """A sequence of its own, so that what one part draws changes nothing for the others."""
-    return random.Random(chance.random())  # noqa: S311 - to be repeatable
-
-
-def _sentences(failures: BaseExceptionGroup[BaseException]) -> list[str]:
-    nested = [_sentences(each) if isinstance(each, BaseExceptionGroup) else [str(each)] for each in failures.exceptions]
-    return [sentence for sentences in nested for sentence in sentences]
+    tell(report.findings, show, f"Verdict after {report.minutes:g} minutes, drained {drained}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,26 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from devstack.demo.show import Storyteller
-from devstack.demo.story import NotAsTold
-from devstack.soak.customers import SECOND_BUSINESS, SECOND_ROLES, Customer
-from devstack.soak.evidence import Databases
-from devstack.soak.havoc import Havoc
+from devstack.findings import Databases
+from devstack.havoc import Havoc
+from devstack.playing import at_rest, meanwhile
+from devstack.soak.caretaker import Caretaker
+from devstack.soak.customers import SECOND_BUSINESS, SECOND_ROLES, BusyCustomer
+from devstack.soak.evidence import TO_DO
 from devstack.soak.memory import MemoryWatch
-from devstack.soak.person import Person
 from devstack.soak.traffic import Traffic
 from devstack.stack import Stack
 from devstack.topics import say_members
 
 PROGRESS_EVERY_SECONDS: Final = 10.0
-DRAINED_WITHIN_SECONDS: Final = 300.0
-"""A provider that failed often is left alone for a minute, and a mail that could not be sent for up to two."""
-RESTING_SECONDS: Final = 3.0
 
 
 @dataclass
@@ -30,8 +28,8 @@ class Soak:
 
     stack: Stack
     show: Storyteller
-    customers: Sequence[Customer]
-    anna: Person
+    customers: Sequence[BusyCustomer]
+    anna: Caretaker
     traffic: Traffic
     havoc: Havoc
     watch: MemoryWatch
@@ -41,14 +39,14 @@ class Soak:
 
         Raises an ExceptionGroup of NotAsTold, DevstackError and httpx2.HTTPError.
         """
-        over = asyncio.Event()
+        over, began = asyncio.Event(), time.monotonic()
         ended = 0.0
         async with meanwhile(self.anna.repair_for_ever(self.customers), self.watch.run(), self._tell_progress()):
             async with asyncio.TaskGroup() as busy:
                 for customer in self.customers:
                     busy.create_task(self.traffic.deliver_steadily(customer, over))
                 busy.create_task(self.traffic.time_and_chance(over))
-                busy.create_task(self.havoc.run(over))
+                busy.create_task(self.havoc.run(over, lambda: (time.monotonic() - began) / seconds))
                 await asyncio.sleep(seconds)
                 over.set()
                 ended = time.monotonic()
@@ -68,7 +66,7 @@ class Soak:
             )
 
 
-async def connect_everybody(stack: Stack, customers: Sequence[Customer], anna: Person, traffic: Traffic) -> None:
+async def connect_everybody(stack: Stack, customers: Sequence[BusyCustomer], anna: Caretaker, traffic: Traffic) -> None:
     """Returns when every customer is connected and has lists to book by. She is signed in."""
     say_members(stack.addresses["kafka"], SECOND_BUSINESS, SECOND_ROLES, now=stack.clock.now())
     for customer in customers:
@@ -76,24 +74,6 @@ async def connect_everybody(stack: Stack, customers: Sequence[Customer], anna: P
         await traffic.lists_arrive(customer)
 
 
-@asynccontextmanager
-async def meanwhile(*endless: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run these while the block runs; what one of them raises ends the block."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in endless]
-        yield
-        for task in tasks:
-            task.cancel()
-
-
 async def drained(databases: Databases) -> float:
     """Returns when nothing has been on its way for a moment: since when, in monotonic time. Raises NotAsTold."""
-    began = time.monotonic()
-    at_rest_since: float | None = None
-    while at_rest_since is None or time.monotonic() - at_rest_since < RESTING_SECONDS:
-        left = await databases.left_to_do()
-        at_rest_since = None if left else at_rest_since or time.monotonic()
-        if time.monotonic() - began > DRAINED_WITHIN_SECONDS:
-            raise NotAsTold(f"{DRAINED_WITHIN_SECONDS:.0f} s after the last kill something is left: {left}")
-        await asyncio.sleep(0.5)
-    return at_rest_since
+    return await at_rest(partial(databases.left_to_do, TO_DO))

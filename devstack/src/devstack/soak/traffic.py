@@ -18,7 +18,8 @@ from devstack.clock import StackClock
 from devstack.demo.evidence import Practice
 from devstack.demo.story import YEAR, NotAsTold
 from devstack.demo.upstream import Coding, Outage
-from devstack.soak.customers import Customer, answered, until
+from devstack.playing import answered, until
+from devstack.soak.customers import BusyCustomer
 
 ITEMS_PER_SECOND: Final = 2.0
 """Over all customers."""
@@ -33,14 +34,14 @@ TWO_DAYS: Final = timedelta(hours=49)
 class Traffic:
     """Everything that is asked for. What runs until `over` ends between two things."""
 
-    customers: Sequence[Customer]
+    customers: Sequence[BusyCustomer]
     practice: Practice
     clock: StackClock
     chance: random.Random
     withdrawn: int = 0
     years: int = 0
 
-    async def lists_arrive(self, customer: Customer) -> None:
+    async def lists_arrive(self, customer: BusyCustomer) -> None:
         """Returns when items can be booked, by an account and a supplier of the lists that were read, and by a rule."""
 
         async def coding() -> Coding | None:
@@ -53,7 +54,7 @@ class Traffic:
         await answered(lambda: add(customer.connection_id, "Fuel", found, key), "a rule is added")
         customer.coding = found
 
-    async def deliver_steadily(self, customer: Customer, over: asyncio.Event) -> None:
+    async def deliver_steadily(self, customer: BusyCustomer, over: asyncio.Event) -> None:
         """Deliver some items and ask for them, again and again; settings and lists change in between."""
         due = time.monotonic()
         for turn in itertools.count(1):
@@ -69,13 +70,13 @@ class Traffic:
             if turn % SUPPLIER_EVERY == 0:
                 await self._add_a_supplier(customer, turn)
 
-    async def change_settings(self, customer: Customer) -> None:
+    async def change_settings(self, customer: BusyCustomer) -> None:
         wanted = {"auto_publish": not customer.settings.get("auto_publish", False)}
         change = customer.upstream.change_settings
         await answered(lambda: change(customer.connection_id, **wanted), "the settings are changed")
         customer.settings |= wanted
 
-    async def reword_a_rule(self, customer: Customer) -> None:
+    async def reword_a_rule(self, customer: BusyCustomer) -> None:
         reword, match = customer.upstream.reword_rule, f"Fuel {self.chance.randrange(10**6)}"
         await answered(lambda: reword(customer.connection_id, match), "a rule is reworded")
 
@@ -103,7 +104,7 @@ class Traffic:
         self.clock.advance(YEAR)
         self.years += 1
 
-    async def _deliver(self, customer: Customer, count: int) -> None:
+    async def _deliver(self, customer: BusyCustomer, count: int) -> None:
         numbers = customer.numbers(count)
         today = self.clock.now().date().isoformat()
         items = [await answered(self._delivery(customer, number, today), f"{number} is taken") for number in numbers]
@@ -111,14 +112,14 @@ class Traffic:
         await answered(lambda: ask(items, f"publish-{numbers[0]}"), f"{numbers[0]} is asked for")
         customer.asked += numbers
 
-    def _delivery(self, customer: Customer, number: str, today: str) -> Callable[[], Awaitable[str]]:
+    def _delivery(self, customer: BusyCustomer, number: str, today: str) -> Callable[[], Awaitable[str]]:
         coding = customer.coding
         if coding is None:
             raise NotAsTold(f"{customer.name} has no lists yet")
         amount = Decimal(self.chance.randint(100, 99_999)) / 100
         return lambda: customer.upstream.deliver(customer.connection_id, number, amount, coding, today)
 
-    async def _add_a_supplier(self, customer: Customer, number: int) -> None:
+    async def _add_a_supplier(self, customer: BusyCustomer, number: int) -> None:
         """Then the lists are asked for; that is refused where they were read a moment ago or cannot be read."""
         add, refresh = self.practice.add_supplier, customer.upstream.refresh_lists
         name = f"Newcomer {number} Ltd"

@@ -41,11 +41,10 @@ class Victims:
 
 @dataclass
 class Havoc:
-    """Kills for so many `seconds`."""
+    """One run's kills."""
 
     stack: Stack
     chance: random.Random
-    seconds: float
     tell: Callable[[str], None]
     ended_alone: list[str] = field(default_factory=list)
     """Processes that nobody killed and that ended nevertheless; each was started again."""
@@ -59,15 +58,16 @@ class Havoc:
         """How often each process was."""
         return self._victims.killed
 
-    async def run(self, over: asyncio.Event) -> None:
-        """Until `over`, then until everything is back. Raises DevstackError for what does not come back."""
-        began = time.monotonic()
+    async def run(self, over: asyncio.Event, share: Callable[[], float]) -> None:
+        """Until `over`, then until everything is back. `share` tells how much of the run is behind us, from 0 to 1.
+
+        Raises DevstackError for what does not come back.
+        """
         async with asyncio.TaskGroup() as strikes:
             watching = strikes.create_task(self._bring_back_what_ends())
             while not await happens_within(over, self.chance.uniform(*BETWEEN_KILLS_SECONDS)):
                 if len(self._away) < DOWN_AT_ONCE:
-                    share = (time.monotonic() - began) / self.seconds
-                    victim = self._victims.next(share=share, away=self._away)
+                    victim = self._victims.next(share=share(), away=self._away)
                     strikes.create_task(self._strike(victim, self.chance.choice(AWAY_SECONDS)))
             watching.cancel()
 
