@@ -26,20 +26,6 @@ class ListName(StrEnum):
     ORGANISATION = "organisation"
 
 
-class Destination(StrEnum):
-    """How far a bill goes by itself. A provider without drafts posts every bill at once."""
-
-    DRAFT = "draft"
-    AWAITING_APPROVAL = "awaiting_approval"
-    AWAITING_PAYMENT = "awaiting_payment"
-
-
-@dataclass(frozen=True)
-class Grant:
-    """What a customer's login gave us. The tokens are secrets and are left out of `repr`.
-
-    `refresh_expires_at` is when the refresh token dies if it is not used; None where the provider does not say.
-    `organisation_hint` is the organisation the callback named (QuickBooks' realmId), `authorisation_event` the login
 class Permission(StrEnum):
     """What we need a customer to allow, in our words: providers cut their scopes differently."""
 
@@ -54,6 +40,20 @@ class Permission(StrEnum):
     """All of it, where the provider gives it in one piece."""
 
 
+class Destination(StrEnum):
+    """How far a bill goes by itself. A provider without drafts posts every bill at once."""
+
+    DRAFT = "draft"
+    AWAITING_APPROVAL = "awaiting_approval"
+    AWAITING_PAYMENT = "awaiting_payment"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a customer's login gave us. The tokens are secrets and are left out of `repr`.
+
+    `refresh_expires_at` is when the refresh token dies if it is not used; None where the provider does not say.
+    `organisation_hint` is the organisation the callback named (QuickBooks' realmId), `authorisation_event` the login
     as the provider names it (Xero's authentication_event_id).
     """
 
