@@ -131,6 +131,7 @@ class Call:
 class FakeService:
     """What all fakes do: note each POST and PUT, and hide everything from other businesses."""
 
+    businesses: set[str] = field(default_factory=lambda: {BUSINESS})
     calls: list[Call] = field(default_factory=list)
     is_down: bool = False
 
@@ -142,7 +143,7 @@ class FakeService:
             if method != "GET":
                 key = request.headers.get("Idempotency-Key")
                 self.calls.append(Call(method, request.url.path, await request.json(), key, by))
-            if by.role != "service" and by.business_id != BUSINESS:
+            if by.role != "service" and by.business_id not in self.businesses:
                 return problem(404, "not_found")
             answered = answer(request)
             return answered if isinstance(answered, Response) else JSONResponse(answered)
@@ -158,6 +159,7 @@ class FakeConnectionService(FakeService):
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     explanation: dict[str, Any] = field(default_factory=lambda: {"why": "The connection works.", "next": None})
     becomes_of_access: str = "given_back"
+    paused: set[str] = field(default_factory=set)
     refuses_choice: str | None = None
     asked_at: datetime = NOW
     start_url: str = "http://localhost:8001/oauth/start/att_1"
@@ -166,7 +168,7 @@ class FakeConnectionService(FakeService):
         api = "/api/v1"
         return Starlette(
             routes=[
-                self.route(f"{api}/providers", lambda _: {"items": PROVIDERS}),
+                self.route(f"{api}/providers", self._providers),
                 self.route(f"{api}/connections", lambda _: {"items": list(self.connections.values()), "next": None}),
                 self.route(f"{api}/connections/{{id}}", self._one),
                 self.route(f"{api}/connections/{{id}}/history", self._history),
@@ -187,6 +189,7 @@ class FakeConnectionService(FakeService):
                 self.route(f"{api}/connection-attempts/{{id}}/organisation", self._choose, "POST"),
                 self.route("/internal/reconnect-links/{token}", self._link),
                 self.route("/internal/reconnect-links/{token}/consume", self._consume, "POST"),
+                self.route("/internal/reconnect-links/{token}/ask", self._ask_for_another, "POST"),
             ]
         )
 
@@ -200,7 +203,12 @@ class FakeConnectionService(FakeService):
             "organisation_masked": "D••• T•••••• L••",
             "asked_by": None,
             "state": state,
+            "paused": "xero" in self.paused,
+            "login": None,
         }
+
+    def _providers(self, _request: Request) -> Any:
+        return {"items": [each | {"paused": each["provider"] in self.paused} for each in PROVIDERS]}
 
     def _one(self, request: Request) -> Any:
         return self.connections.get(request.path_params["id"]) or problem(404, "not_found")
@@ -233,6 +241,8 @@ class FakeConnectionService(FakeService):
 
     def _start(self, request: Request) -> Any:
         call = self.calls[-1]
+        if call.body["provider"] in self.paused:
+            return problem(409, "provider_paused")
         others = [each for each in self._running(request)["items"] if each["started_by"] != call.by.user_id]
         if others and not call.body["take_over"]:
             return problem(409, "attempt_running")
@@ -281,6 +291,11 @@ class FakeConnectionService(FakeService):
         link["state"] = "used"
         return {"start_url": self.start_url}
 
+    def _ask_for_another(self, request: Request) -> Any:
+        if self.links[request.path_params["token"]]["state"] not in {"used", "expired"}:
+            return problem(409, "no_new_link_needed")
+        return {"asked_at": self.asked_at.isoformat()}
+
 
 PROVIDERS = [
     {"provider": "xero", "display_name": "Xero", "supports_supplier_warning": True, "mobile": True},
@@ -290,6 +305,7 @@ PROVIDERS = [
         "supports_supplier_warning": False,
         "mobile": True,
     },
+    {"provider": "sage", "display_name": "Sage Accounting", "supports_supplier_warning": True, "mobile": False},
 ]
 
 
@@ -312,6 +328,7 @@ def attempt(*organisations: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "organisations": list(organisations),
         "ask": True,
         "problem": None,
+        "missing_permissions": [],
         "new_connection_id": None,
         "started_by": ANNA,
         "started_at": (NOW - timedelta(minutes=2)).isoformat(),
@@ -482,7 +499,7 @@ class World:
             session_lifetime=timedelta(hours=12),
             sessions=self.sessions,
             memberships=self.memberships,
-            connections=Connections(_service("connection-svc", self.connection_service.app())),
+            connections=Connections(_service("connection-svc", self.connection_service.app()), self.system_clock),
             syncs=Syncs(_service("sync-svc", self.sync_service.app())),
             rules=Rules(_service("list-svc", self.list_service.app())),
             items=Items(_service("publish-svc", self.publish_service.app())),
@@ -559,6 +576,10 @@ class Seen:
     def said(self) -> str:
         """What was just done, in the one region for it: a live update of the content leaves it there."""
         return " ".join(self.soup.select_one("[role=status]").get_text(" ").split())
+
+    @property
+    def title(self) -> str:
+        return str(self.soup.title.text)
 
     @property
     def banner(self) -> str:

@@ -62,6 +62,8 @@ class Provider(Answer):
     display_name: str
     supports_supplier_warning: bool = False
     mobile: bool = False
+    paused: bool = False
+    """Nobody is sent to its login for now; what is connected goes on working."""
 
 
 class StartedAttempt(Answer):
@@ -95,6 +97,7 @@ class Attempt(Answer):
     new_connection_id: str | None = None
     organisations: tuple[OfferedOrganisation, ...] = ()
     problem: str | None = None
+    missing_permissions: tuple[str, ...] = ()
     started_by: str
     started_at: datetime
     expires_at: datetime
@@ -114,13 +117,26 @@ class NewLink(Answer):
     expires_at: datetime
 
 
+class LinkLogin(Answer):
+    """How far the login got that a reconnect link was used for."""
+
+    attempt_id: str
+    state: str
+    problem: str | None = None
+    missing_permissions: tuple[str, ...] = ()
+
+
 class ReconnectLink(Answer):
     """What a reconnect link leads to, as a stranger may see it. `asked_by`: who gave it; None when we did."""
 
     state: str
+    business_id: str
+    connection_id: str
     provider_name: str
     organisation_masked: str
     asked_by: str | None = None
+    paused: bool = False
+    login: LinkLogin | None = None
 
 
 class RuleCoding(Answer):

@@ -11,8 +11,11 @@ import httpx2
 import structlog
 from pydantic import TypeAdapter
 
+from chassis.clock import Clock
 from chassis.observe import traceparent
 from web_svc import answers
+
+PROVIDERS_KEPT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,10 @@ class Service:
 class Connections:
     """connection-svc."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, clock: Clock) -> None:
+        self._service, self._clock = service, clock
         self._providers: dict[str, answers.Provider] = {}
+        self._providers_asked_at: datetime | None = None
 
     async def all(self, speaker: Speaker) -> list[answers.Connection]:
         page = await self._service.get(speaker, "/api/v1/connections")
@@ -155,11 +159,12 @@ class Connections:
         )
 
     async def providers(self, speaker: Speaker) -> Mapping[str, answers.Provider]:
-        """What each provider is and can. A release of connection-svc does not change them: asked once."""
-        if not self._providers:
+        """What each provider is and can, and whether an operator has paused it: as of a few seconds ago."""
+        now = self._clock.now()
+        if self._providers_asked_at is None or now - self._providers_asked_at >= PROVIDERS_KEPT:
             page = await self._service.get(speaker, "/api/v1/providers")
             found = TypeAdapter(list[answers.Provider]).validate_python(page["items"])
-            self._providers = {provider.provider: provider for provider in found}
+            self._providers, self._providers_asked_at = {provider.provider: provider for provider in found}, now
         return self._providers
 
     async def provider_names(self, speaker: Speaker) -> Mapping[str, str]:
@@ -167,7 +172,7 @@ class Connections:
         return {name: provider.display_name for name, provider in (await self.providers(speaker)).items()}
 
     async def begin(self, speaker: Speaker, journey: Journey, *, binding: str, key: str) -> answers.StartedAttempt:
-        """Raises RequestRefused with `attempt_running` while somebody else is on the way to the same connection."""
+        """Raises RequestRefused: `attempt_running` while somebody else is on the way, `provider_paused`."""
         body = {**asdict(journey), "browser_binding": _fingerprint(binding)}
         return answers.StartedAttempt.model_validate(
             await self._service.post(speaker, "/api/v1/connection-attempts", body, key=key)
@@ -233,6 +238,11 @@ class Connections:
         path, body = f"/internal/reconnect-links/{token}/consume", {"browser_binding": _fingerprint(binding)}
         answer = await self._service.post(LINK_HOLDER, path, body, key=key)
         return str(answer["start_url"])
+
+    async def ask_for_another_link(self, token: str, *, key: str) -> datetime:
+        """Those who can give a new link get a mail, once for each link; when that was. Raises RequestRefused."""
+        answer = await self._service.post(LINK_HOLDER, f"/internal/reconnect-links/{token}/ask", {}, key=key)
+        return TypeAdapter(datetime).validate_python(answer["asked_at"])
 
 
 def _fingerprint(binding: str) -> str:

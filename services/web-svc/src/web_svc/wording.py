@@ -21,6 +21,8 @@ MESSAGES: Mapping[str, str] = {
     "banner.ask_admin": "**The {provider} connection has expired.** You need an administrator to reconnect it.",
     "banner.ask_admin.action": "Ask an admin to reconnect",
     "banner.more": "{n, plural, one {# more connection needs} other {# more connections need}} attention.",
+    "provider.paused": "{provider} connections are paused for maintenance. What is connected goes on working. "
+    "You can connect and reconnect when it is over.",
     "preflight.title": "Reconnect to {organisation}",
     "preflight.safe": "Your settings and automation rules stay exactly as they are.",
     "preflight.steps": "You will log in to {provider}, allow access, and come straight back here.",
@@ -41,6 +43,8 @@ MESSAGES: Mapping[str, str] = {
     "org.unchanged": "{organisation} is the organisation that you have now. Choose another one, "
     "or cancel and reconnect.",
     "org.until": "Choose before {time}. After that the login is cancelled to keep your account safe.",
+    "org.short": "**Less than {n, plural, one {one minute is} other {# minutes are}} left to choose.** "
+    "Then the login is cancelled to keep your account safe, and you start again.",
     "org.filter.none": "None of the {n} organisations has “{words}” in its name.",
     "done.title": "Connected to {organisation}",
     "done.body": "Next reconnection due {date}. We will remind you before then.",
@@ -65,6 +69,14 @@ MESSAGES: Mapping[str, str] = {
     "Try again in a few minutes.",
     "auth.scope": "{provider} did not grant everything we need. Without it we cannot publish your items. "
     "Nothing has changed. Log in again and leave every permission ticked.",
+    "auth.scope.named": "{provider} did not grant everything we need ({missing}). Without it we cannot publish your "
+    "items. Nothing has changed. Log in again and leave every permission ticked.",
+    "permission.bills": "bills and receipts",
+    "permission.contacts": "suppliers and customers",
+    "permission.lists": "categories and tax rates",
+    "permission.attachments": "attached documents",
+    "permission.offline": "access while nobody is logged in",
+    "permission.accounting": "accounting data",
     "auth.mismatch": "You logged in to another organisation than the one this link is for. Nothing has changed. "
     "Ask for a new link and choose the right organisation.",
     "auth.ended": "The connection was disconnected or replaced while you were at the login. "
@@ -74,7 +86,10 @@ MESSAGES: Mapping[str, str] = {
     "running.body": "{name} began this {ago}. Join to see how far it is and to choose the organisation, "
     "or take over: then the login of {name} ends, and nothing of it is kept.",
     "running.waiting": "{name} left for {provider} {ago} and is not back yet.",
-    "running.waiting.own": "You left for {provider} {ago}. Did you finish there? Then check again, or start again.",
+    "running.waiting.own": "You left for {provider} {ago}. Did you finish in {provider}? "
+    "Then check again, or start again.",
+    "leaving.held": "Nothing happens? Your browser may have held the page back: press the button.",
+    "leaving.back": "Did you finish in {provider}?",
     "repair.asked": "We have asked {names} to reconnect {provider}.",
     "repair.asked.before": "{names} knew already: they were asked {ago}.",
     "repair.snoozed": "We remind you again in 3 days.",
@@ -110,16 +125,23 @@ MESSAGES: Mapping[str, str] = {
     "Disconnect.",
     "button.nothing": "You manage no such connection here. If you expected one, ask your administrators.",
     "forbidden": "Only administrators can manage connections. Your administrators: {names}.",
-    "forbidden.action": "Ask an admin",
+    "forbidden.accountant": "Your accountant manages this: {names}.",
+    "forbidden.action": "Ask for access",
     "forbidden.subject": "Please reconnect {provider}",
     "forbidden.letter": "Hello, our connection to {provider} needs a new login by an administrator: {url}",
     "link.valid": "The {provider} connection of {organisation} needs a new login. It takes about a minute.",
-    "link.used": "This link has been used. If the connection is still broken, ask for a new link.",
+    "link.used": "If the connection is still broken, ask for a new link.",
     "link.expired": "This link is no longer valid. Ask for a new link.",
     "link.repaired": "All good, nothing to do. {provider} is connected again.",
+    "link.ended": "The connection was disconnected or replaced. There is nothing to do any more.",
     "link.asked_by": "{name} asks you for it.",
-    "link.back": "Either an administrator still has to confirm the organisation, or you logged in to another one "
-    "than {organisation}. Nothing has changed yet. Sign in to see which, or ask for a new link.",
+    "link.started": "Did you finish in {provider}? Then check again.",
+    "link.returned": "The login worked. Somebody who manages connections still has to confirm the organisation; "
+    "nothing has changed before that.",
+    "link.mismatch": "This link is for **{organisation}**, and you logged in to another organisation. "
+    "Nothing has changed. Ask for a new link, then choose the right organisation.",
+    "link.asked": "We have asked for a new link. Those who manage the connection get a mail, and can send you one.",
+    "link.asked.before": "A new link was asked for {ago}. Those who manage the connection have a mail about it.",
     "link.unknown": "This link does not exist. Check that the whole address was copied.",
     "change.old": "{provider} keeps working for {organisation} until the new connection is confirmed. "
     "You can stop at any step, and everything is as it was.",
@@ -128,6 +150,7 @@ MESSAGES: Mapping[str, str] = {
     "you match it to the new lists} other {Your # rules are kept. They pause until you match them to the new lists}}.",
     "change.history": "The history stays, and so does everything that is in {provider} already.",
     "change.until": "From then on your items go there. Until then {provider} stays connected.",
+    "change.merge.later": "Lists cannot be merged here yet. Nothing is lost until they can.",
     "change.merge": "{n, plural, =0 {No rule has to be matched.} one {# rule pauses until it is matched to the new "
     "lists.} other {# rules pause until they are matched to the new lists.}}",
     "disconnect.waiting": "Nothing is published to {provider} any more. {n, plural, =0 {New items will wait} "
@@ -145,6 +168,7 @@ MESSAGES: Mapping[str, str] = {
     "{provider} as well.",
     "left.not_possible": "Disconnected. {provider} lets only you take our access back: remove it there as well.",
     "mobile.web_only": "To change integration settings, use the web app.",
+    "mobile.business": "What you see under Settings is about this business, until you choose another one.",
     "mobile.unsupported": "{provider} cannot be connected on a phone. Use the web app.",
     "settings.saved": "Saved. The settings count from now on.",
     "settings.conflict": "**{name} changed this {ago}.** Nothing of yours was saved. "

@@ -26,6 +26,8 @@ from build_web_svc import (
 from playwright.async_api import Page
 from serve_web_svc import DESKTOP, PHONE, Served
 
+from web_svc.domain.people import Membership
+
 PICTURES = Path(__file__).parents[4] / ".devstack" / "screenshots"
 BASE = "/b/biz_demo"
 CONNECTION = f"{BASE}/settings/connections/{XERO}"
@@ -55,7 +57,7 @@ def broken(world: World) -> None:
     world.publish_service.history = [{"at": NOW.isoformat(), "what": "held", "detail": "connection_expired"}]
     world.publish_service.held = {"waiting": 12, "release": None}
     world.connection_service.attempts = {"att_1": attempt(organisation(), organisation("Other Org Ltd", taken=True))}
-    for state in ("valid", "used", "repaired"):
+    for state in ("valid", "used", "repaired", "expired"):
         world.connection_service.link(state)
 
 
@@ -90,6 +92,36 @@ def many(world: World) -> None:
     broken(world)
     clients = [organisation(f"Client {n} Ltd", taken=n == 2, taken_by="this_business") for n in range(1, 10)]
     world.connection_service.attempts = {"att_1": attempt(organisation(), *clients)}
+
+
+def lacking(world: World) -> None:
+    broken(world)
+    lacked = attempt(state="failed", problem="scope_missing", missing_permissions=["bills", "attachments"])
+    world.connection_service.attempts = {"att_1": lacked}
+
+
+def paused(world: World) -> None:
+    broken(world)
+    world.connection_service.paused = {"xero"}
+
+
+def degraded(world: World) -> None:
+    resuming(world)
+    world.health.remember("xero", "degraded", sequence=1)
+
+
+def for_the_web_only(world: World) -> None:
+    world.connection_service.connections = {XERO: expired(provider="sage")}
+
+
+def of_two_businesses(world: World) -> None:
+    world.memberships.remember(Membership("biz_second", ANNA, frozenset({"admin"})), sequence=1)
+
+
+def used_at_another_organisation(world: World) -> None:
+    world.connection_service.link("used")
+    login = {"attempt_id": "att_1", "state": "failed", "problem": "organisation_mismatch", "missing_permissions": []}
+    world.connection_service.links["used"]["login"] = login
 
 
 def somebody_else(world: World) -> None:
@@ -144,12 +176,25 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
     ("mobile-organisation", broken, ANNA, f"/m/settings/integrations/{XERO}/organisation?attempt=att_1"),
     ("mobile-mismatch", mismatched, ANNA, f"/m/settings/integrations/{XERO}/organisation?attempt=att_1"),
     ("mobile-denied", denied, ANNA, f"/m/settings/integrations/{XERO}/organisation?attempt=att_1"),
+    ("mobile-degraded", degraded, ANNA, f"/m/settings/integrations/{XERO}"),
+    ("mobile-paused", paused, ANNA, f"/m/settings/integrations/{XERO}"),
+    ("mobile-web-only", for_the_web_only, ANNA, f"/m/settings/integrations/{XERO}"),
+    ("mobile-connect-web-only", empty, ANNA, "/m/settings/integrations/new/sage"),
+    ("mobile-business", of_two_businesses, ANNA, "/m/business"),
+    ("mobile-not-back", somebody_else, ANNA, f"/m/settings/integrations/{XERO}/organisation?attempt=att_1"),
     ("mobile-done", resuming, ANNA, f"/m/settings/integrations/{XERO}/done"),
     ("login-denied", denied, ANNA, CHOICE),
+    ("login-lacks-permissions", lacking, ANNA, CHOICE),
+    ("connections-paused", paused, ANNA, f"{BASE}/settings/connections"),
+    ("manage-paused", paused, ANNA, CONNECTION),
+    ("reconnect-paused", paused, ANNA, f"{CONNECTION}/reconnect"),
+    ("before-you-go-degraded", degraded, ANNA, f"{CONNECTION}/reconnect"),
     ("done", resuming, ANNA, f"{CONNECTION}/done"),
     ("link-valid", broken, ANNA, "/r/valid"),
     ("link-used", broken, ANNA, "/r/used"),
+    ("link-expired", broken, ANNA, "/r/expired"),
     ("link-repaired", broken, ANNA, "/r/repaired"),
+    ("link-mismatch", used_at_another_organisation, ANNA, "/r/used"),
     ("nothing-here", broken, ANNA, f"{BASE}/items/itm_nope"),
     ("signed-out", broken, ANNA, "/signed-out"),
     ("providers-button", broken, ANNA, "/connect/xero/disconnected"),
@@ -157,6 +202,13 @@ PAGES: list[tuple[str, Callable[[World], None], str, str]] = [
 ]
 DEVICES = {"desktop": DESKTOP, "phone": PHONE}
 LOOKS = [(device, scheme) for device in DEVICES for scheme in ("light", "dark")]
+TOO_SMALL = """least => [...document.querySelectorAll("a[href], button, summary, select, input:not([type=hidden])")]
+    .filter(each => each.checkVisibility({visibilityProperty: true}) && !each.closest(".skip-link"))
+    .filter(each => !(each.matches("p > a") && each.parentElement.textContent.trim() !== each.textContent.trim()))
+    .map(each => each.closest(".choice, .leads, .card-link, .switch") ?? each)
+    .filter(each => { const box = each.getBoundingClientRect(); return Math.min(box.width, box.height) < least - 0.5; })
+    .map(each => `${each.tagName} ${each.textContent.trim() || each.getAttribute("aria-label")}`)"""
+"""Links within a sentence are as high as its line; what covers a whole row or label is as large as that."""
 EXPECTED_IN_CONSOLE = "Failed to load resource: the server responded with a status of 4"
 
 
@@ -184,4 +236,6 @@ async def look_at(page: Page, name: str, device: str, scheme: str) -> list[str]:
     found = [f"{look}: {each['id']} at {each['nodes'][0]['html']}" for each in result.response["violations"]]
     if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         found.append(f"{look}: wider than the screen")
+    least = 44 if device == "phone" and name.startswith("mobile") else 24
+    found += [f"{look}: {each} is too small a target" for each in await page.evaluate(TOO_SMALL, least)]
     return found

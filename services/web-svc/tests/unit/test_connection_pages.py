@@ -3,7 +3,22 @@
 from datetime import timedelta
 
 import pytest
-from build_web_svc import ANNA, BEN, CARLA, NOW, SUCCESSOR, XERO, World, connection, expired, problem, signed_in
+from build_web_svc import (
+    ANNA,
+    BEN,
+    BUSINESS,
+    CARLA,
+    NOW,
+    SUCCESSOR,
+    XERO,
+    World,
+    connection,
+    expired,
+    problem,
+    signed_in,
+)
+
+from web_svc.domain.people import Membership
 
 SETTINGS = "/b/biz_demo/settings"
 CONNECTIONS = f"{SETTINGS}/connections"
@@ -20,8 +35,7 @@ async def test_the_path_to_reconnect_has_the_words_people_were_told(world: World
     assert connections.heading == "Connections"
     manage = await connections.follow("Manage")
     assert manage.heading == "Xero"
-    before = await manage.follow("Reconnect")
-    assert before.heading == "Reconnect to Demo Trading Ltd"
+    assert (await manage.press("Reconnect")).heading == "Opening Xero…"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +56,7 @@ async def test_who_does_not_manage_connections_is_told_whom_to_ask(world: World,
     page = await (await signed_in(world, BEN)).open(path)
     assert (page.status, page.heading) == (403, "For administrators")
     assert "Only administrators can manage connections. Your administrators: Anna Berg." in page.text
-    assert page.href("Ask an admin").startswith("mailto:anna@demo.example?")
+    assert page.href("Ask for access").startswith("mailto:anna@demo.example?")
     assert "Business settings" not in page.labels("a")
 
 
@@ -64,7 +78,7 @@ async def test_without_a_connection_there_is_one_thing_to_do(world: World) -> No
     page = await (await signed_in(world)).open(CONNECTIONS)
     assert "No accounting software connected yet." in page.text
     assert page.href("Connect software") == "#available"
-    assert page.labels("#available h3") == ["Xero", "QuickBooks Online"]
+    assert page.labels("#available h3") == ["Xero", "QuickBooks Online", "Sage Accounting"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +106,7 @@ async def test_lists_on_their_way_are_shown_as_such(world: World) -> None:
 
 async def test_software_that_is_connected_is_not_offered_again(world: World) -> None:
     page = await (await signed_in(world)).open(CONNECTIONS)
-    assert page.labels("#available h3") == ["QuickBooks Online"]
+    assert page.labels("#available h3") == ["QuickBooks Online", "Sage Accounting"]
 
 
 async def test_ended_connections_stand_apart_and_can_be_viewed(world: World) -> None:
@@ -149,14 +163,19 @@ async def test_manage_shows_the_facts_and_what_happened_last(world: World) -> No
 
 async def test_manage_offers_what_can_be_done_by_the_words_people_were_told(world: World) -> None:
     page = await (await signed_in(world)).open(MANAGE)
-    assert page.labels(".menu li") == ["Refresh integration data", "Change connection", "Disconnect"]
+    assert page.labels(".menu li") == [
+        "Refresh integration data",
+        "Send a reconnect link",
+        "Change connection",
+        "Disconnect",
+    ]
     assert page.labels("[aria-label=Xero] a") == ["Overview", "Settings", "History"]
 
 
 async def test_an_expired_connection_cannot_be_refreshed_but_changed_and_left(world: World) -> None:
     world.connection_service.connections = {XERO: expired()}
     page = await (await signed_in(world)).open(MANAGE)
-    assert page.labels(".menu li") == ["Change connection", "Disconnect"]
+    assert page.labels(".menu li") == ["Send a reconnect link", "Change connection", "Disconnect"]
 
 
 async def test_history_tells_everything_and_why_the_connection_stands_so(world: World) -> None:
@@ -175,12 +194,13 @@ async def test_an_expired_connection_is_explained_and_its_reconnect_is_green(wor
     world.connection_service.explanation = {"why": "The yearly consent ended.", "next": "Log in again."}
     page = await (await signed_in(world)).open(MANAGE)
     assert "The yearly consent ended. Log in again." in page.text
-    assert [each.get("data-kind") for each in page.soup.select("#connection a.btn")] == ["go"]
+    assert [button.text.strip() for button in page.soup.select("#connection button[data-kind=go]")] == ["Reconnect"]
+    assert "Your settings and automation rules stay exactly as they are." in page.text
 
 
 async def test_a_connection_that_works_can_be_reconnected_but_does_not_shout(world: World) -> None:
     page = await (await signed_in(world)).open(MANAGE)
-    reconnect = page.soup.select_one("#connection a.btn")
+    reconnect = page.soup.select_one("#connection form[action$='/reconnect'] button")
     assert (reconnect.text.strip(), reconnect.get("data-variant")) == ("Reconnect", "outline")
 
 
@@ -233,3 +253,91 @@ async def test_connecting_again_finishes_what_was_begun(world: World) -> None:
 async def test_unknown_software_has_no_page(world: World) -> None:
     page = await (await signed_in(world)).open(f"{CONNECTIONS}/new/abacus")
     assert (page.status, page.heading) == (404, "Nothing here")
+
+
+async def test_a_page_is_called_by_what_it_is_where_it_is_and_whose_it_is(world: World) -> None:
+    browser = await signed_in(world)
+    titles = {
+        f"{MANAGE}/reconnect": "Reconnect Xero, Connections, biz_demo",
+        MANAGE: "Xero, Connections, biz_demo",
+        CONNECTIONS: "Connections, Business settings, biz_demo",
+        "/m/settings/integrations": "Integrations, biz_demo",
+    }
+    assert {path: (await browser.open(path)).title for path in titles} == titles
+
+
+async def test_a_business_without_an_administrator_is_its_accountants_to_manage(world: World) -> None:
+    world.memberships.forget(f"{BUSINESS}/{ANNA}", sequence=2)
+    linked = Membership(BUSINESS, CARLA, frozenset({"accountant"}), is_linked_accountant=True)
+    world.memberships.remember(linked, sequence=2)
+    for path in (CONNECTIONS, "/m/settings/integrations/new/xero"):
+        page = await (await signed_in(world, BEN)).open(path)
+        assert page.status == 403
+        assert "Your accountant manages this: Carla Reyes." in page.text
+        assert page.href("Ask for access").startswith("mailto:carla@demo.example?")
+
+
+@pytest.fixture
+def paused(world: World) -> World:
+    """An operator has paused Xero."""
+    world.connection_service.paused = {"xero"}
+    return world
+
+
+WHY = "Xero connections are paused for maintenance."
+
+
+async def test_what_an_operator_has_paused_can_be_neither_connected_nor_reconnected_and_says_why(paused: World) -> None:
+    browser = await signed_in(paused)
+    for connections, label in (({}, "Connect"), ({XERO: expired()}, "Reconnect")):
+        paused.connection_service.connections = connections
+        page = await browser.open(CONNECTIONS)
+        [button] = page.soup.select("button[disabled]")
+        assert (button.text.strip(), button["aria-describedby"]) == (label, "paused-xero")
+        assert WHY in page.labels("#paused-xero")[0]
+        assert not page.soup.select("a[href$='/reconnect'], a[href$='/new/xero']")
+
+
+async def test_a_connection_begun_while_its_provider_is_paused_waits(paused: World) -> None:
+    paused.connection_service.connections = {XERO: connection(lifecycle="pending", organisation_name=None)}
+    page = await (await signed_in(paused)).open(CONNECTIONS)
+    assert [button.text.strip() for button in page.soup.select("button[disabled]")] == ["Continue", "Connect"]
+    assert "Continue" not in page.labels("a")
+
+
+async def test_a_connection_of_a_paused_provider_is_managed_as_ever_but_for_its_login(paused: World) -> None:
+    page = await (await signed_in(paused)).open(MANAGE)
+    assert page.labels(".pill")[0] == "Connected"
+    assert [button.text.strip() for button in page.soup.select("button[disabled]")] == ["Reconnect"]
+    assert WHY in page.text
+    assert page.href("Disconnect")
+
+
+@pytest.mark.parametrize("path", [f"{MANAGE}/reconnect", f"{CONNECTIONS}/new/xero", f"{MANAGE}/change/xero"])
+async def test_a_page_that_leads_to_a_paused_login_says_so_instead(paused: World, path: str) -> None:
+    page = await (await signed_in(paused)).open(path)
+    assert (page.heading, WHY in page.text) == ("Xero is paused", True)
+    assert page.labels("main form button") == []
+
+
+async def test_a_login_that_was_paused_a_moment_ago_is_refused_in_words(world: World) -> None:
+    before = await (await signed_in(world)).open(f"{MANAGE}/reconnect")
+    world.connection_service.paused = {"xero"}
+    refused = await before.press("Continue to Xero")
+    assert (refused.status, refused.heading) == (409, "Xero is paused")
+
+
+async def test_the_end_of_a_pause_is_noticed_within_seconds(paused: World) -> None:
+    browser = await signed_in(paused)
+    assert (await browser.open(f"{MANAGE}/reconnect")).heading == "Xero is paused"
+    paused.connection_service.paused = set()
+    paused.system_clock.advance(timedelta(seconds=10))
+    assert (await browser.open(f"{MANAGE}/reconnect")).heading == "Reconnect to Demo Trading Ltd"
+
+
+async def test_the_banner_of_a_paused_provider_leads_nowhere_and_says_why(paused: World) -> None:
+    paused.connection_service.connections = {XERO: expired()}
+    page = await (await signed_in(paused)).open("/b/biz_demo/inbox")
+    assert "Your Xero connection has expired." in page.banner
+    assert WHY in page.banner
+    assert page.soup.select("#banner button, #banner a") == []

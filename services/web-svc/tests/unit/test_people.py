@@ -54,6 +54,17 @@ def test_administrators_of_another_business_are_not_named() -> None:
     assert known.administrators("biz_demo") == ["usr_anna"]
 
 
+def test_who_can_be_asked_are_the_administrators_and_where_there_are_none_the_linked_accountants() -> None:
+    known = Memberships()
+    linked = Membership("biz_demo", "usr_carla", frozenset({"accountant"}), is_linked_accountant=True)
+    known.remember(linked, sequence=1)
+    known.remember(member("accountant", user="usr_dora"), sequence=1)
+    assert known.whom_to_ask("biz_demo") == ["usr_carla"]
+    known.remember(member("admin"), sequence=1)
+    assert known.whom_to_ask("biz_demo") == ["usr_anna"]
+    assert known.whom_to_ask("biz_other") == []
+
+
 def test_an_operator_without_another_role_opens_no_page() -> None:
     known = Memberships()
     known.remember(member("operator"), sequence=1)

@@ -9,6 +9,7 @@ from build_web_svc import (
     NOW,
     SUCCESSOR,
     XERO,
+    Seen,
     World,
     attempt,
     connection,
@@ -31,6 +32,7 @@ async def test_before_you_go_promises_what_stays(world: World) -> None:
     world.connection_service.connections = {XERO: expired()}
     page = await (await signed_in(world)).open(f"{BASE}/reconnect")
     assert "Your settings and automation rules stay exactly as they are." in page.text
+    assert "If Demo Trading Ltd looks greyed out in Xero, it is already shared." in page.text
     assert page.href("Cancel") == BASE
     leaving = await page.press("Continue to Xero")
     assert leaving.heading == "Opening Xero…"
@@ -257,7 +259,7 @@ async def test_a_login_that_is_not_back_yet_can_be_looked_at_again_or_begun_anew
     came_back(world, state="started")
     page = await (await signed_in(world)).open(CHOICE)
     assert page.heading == "Not back from Xero yet"
-    assert "You left for Xero 2 minutes ago. Did you finish there?" in page.text
+    assert "You left for Xero 2 minutes ago. Did you finish in Xero?" in page.text
     assert page.href("Check again") == CHOICE
     assert page.href("Start again") == f"{BASE}/reconnect"
 
@@ -330,6 +332,71 @@ async def test_a_login_that_did_not_work_says_why_and_where_to_start_again(
     assert words in page.text
     assert page.href("Try again") == f"{BASE}/reconnect"
     assert page.answer.headers["x-request-id"] in page.text
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (["bills"], "(bills and receipts)"),
+        (["contacts", "attachments"], "(suppliers and customers and attached documents)"),
+        (["a_permission_of_next_year"], "(accounting data)"),
+    ],
+)
+async def test_a_login_that_lacks_permissions_names_them_in_plain_words(
+    world: World, missing: list[str], words: str
+) -> None:
+    came_back(world, state="failed", problem="scope_missing", missing_permissions=missing)
+    page = await (await signed_in(world)).open(CHOICE)
+    assert f"Xero did not grant everything we need {words}. Without it we cannot publish your items." in page.text
+
+
+async def test_details_for_support_are_the_code_the_time_and_the_correlation_id(world: World) -> None:
+    came_back(world, state="failed", problem="denied")
+    page = await (await signed_in(world)).open(CHOICE)
+    assert page.labels("details.support dt") == ["Code", "Time", "Correlation id"]
+    assert page.labels("details.support dd")[:2] == ["denied", "20 Nov 2026, 09:30 UTC"]
+
+
+async def test_the_page_that_leads_away_says_what_to_do_when_nothing_happens_and_where_to_look_after(
+    world: World,
+) -> None:
+    leaving = await (await (await signed_in(world)).open(f"{BASE}/reconnect")).press("Continue to Xero")
+    assert "Your browser may have held the page back: press the button." in leaving.text
+    assert leaving.href("Continue to Xero") == world.connection_service.start_url
+    assert "Did you finish in Xero?" in leaving.text
+    assert leaving.href("Check again") == f"http://localhost:8000{CHOICE}"
+
+
+async def seen(world: World, state: str) -> Seen:
+    """What an open page is told that shows the journey in this state."""
+    return await (await signed_in(world)).open(f"{CHOICE}&seen={state}", **{"HX-Request": "true"})
+
+
+async def test_a_page_that_waits_for_the_login_is_told_nothing_until_it_is_back_and_then_leads_on(world: World) -> None:
+    came_back(world, state="started")
+    assert (await seen(world, "started")).status == 204
+    world.connection_service.attempts["att_1"]["state"] = "returned"
+    back = await seen(world, "started")
+    assert back.answer.headers["HX-Redirect"] == CHOICE
+
+
+async def test_how_long_the_choice_may_take_is_said_and_it_can_be_started_again(world: World) -> None:
+    came_back(world, organisation())
+    page = await (await signed_in(world)).open(CHOICE)
+    assert "Choose before 20 Nov 2026, 10:00 UTC." in page.text
+    assert page.href("Start again") == f"{BASE}/reconnect"
+    [clock] = page.soup.select("[hx-target='[role=status]']")
+    assert (clock["hx-trigger"], clock["hx-get"]) == ("load delay:1500s", f"{CHOICE}&seen=returned")
+
+
+async def test_five_minutes_before_the_end_an_open_page_says_so_and_at_the_end_it_leads_to_why(world: World) -> None:
+    came_back(world, organisation(), expires_at=(NOW + timedelta(minutes=5)).isoformat())
+    warning = await seen(world, "returned")
+    assert "Less than 5 minutes are left to choose." in warning.soup.text
+    assert warning.href("Start again") == f"{BASE}/reconnect"
+    assert warning.soup.select_one("[hx-get]")["hx-trigger"] == "load delay:301s"
+    world.connection_service.attempts["att_1"]["state"] = "timed_out"
+    assert (await seen(world, "returned")).answer.headers["HX-Redirect"] == CHOICE
 
 
 def reconnected(world: World) -> None:

@@ -11,6 +11,8 @@ from web_svc.domain.returning import safe_return
         "/",
         "/b/biz_demo/inbox?tab=waiting",
         "/b/biz_demo/items/itm_01",
+        "/m/settings/integrations?said=settings.saved",
+        "/m/business",
         "/connect/xero/reconnect",
         "/connect/quickbooks/disconnected?realmId=9130350000000001",
         "/b/biz_demo/settings/connections/con_01/organisation?from=inbox&attempt=att_01",

@@ -10,11 +10,11 @@ from starlette.responses import RedirectResponse, Response
 
 from web_svc import answers
 from web_svc.api.journeys import INBOX, at_both_places, home
-from web_svc.api.pages import show, shown_connection
+from web_svc.api.pages import show, show_part, shown_connection, what_went_wrong
 from web_svc.api.site import AManager, Posted, Reader, TheSite, key_of, site_of
 from web_svc.clients import RequestRefused
 from web_svc.domain.ago import ago
-from web_svc.domain.attempts import message_of, refusal_message, resume_message, taken_message
+from web_svc.domain.attempts import refusal_message, resume_message, taken_message
 from web_svc.wording import say
 
 steps = APIRouter()
@@ -22,14 +22,27 @@ steps = APIRouter()
 CameFrom = Annotated[str, Query(alias="from")]
 MANY = 8
 """More organisations than this can be searched."""
+TIME_IS_SHORT = 300
+"""Seconds before the end of a journey: now it is said aloud."""
 
 
 @steps.get("/organisation")
 async def choose_organisation(  # noqa: PLR0913, PLR0917 - the parts of one request
-    request: Request, site: TheSite, manager: AManager, attempt: str, came_from: CameFrom = "", q: str = ""
+    request: Request,
+    site: TheSite,
+    manager: AManager,
+    attempt: str,
+    came_from: CameFrom = "",
+    q: str = "",
+    seen: str | None = None,
 ) -> Response:
-    """Where the provider's login leads back to: a choice, the confirmation, or what went wrong."""
+    """Where the provider's login leads back to: a choice, the confirmation, or what went wrong.
+
+    `seen`: an open page asks whether the journey still stands as it shows it.
+    """
     journey = await site.connections.attempt(manager.speaker, attempt)
+    if seen is not None:
+        return _for_an_open_page(request, manager, journey, seen=seen)
     match journey.state:
         case "activated":
             connection_id = journey.new_connection_id or journey.connection_id
@@ -124,6 +137,39 @@ def _resume(held: answers.Held, *, since: datetime | None) -> Resume | None:
     return Resume(text, tone, published, total, failed)
 
 
+def _for_an_open_page(request: Request, manager: Reader, journey: answers.Attempt, *, seen: str) -> Response:
+    """Nothing while all is as it was, a warning when the time to choose runs out, or another look at the page."""
+    if journey.state != seen:
+        here = request.url.remove_query_params("seen")
+        return Response(headers={"HX-Redirect": f"{here.path}?{here.query}"})
+    if journey.state != "returned":
+        return Response(status_code=204)
+    clock = _clock(request, journey)
+    again = _again(manager, journey)
+    return show_part(request, manager, "organisation.html", "time_is_short", left=clock, again_href=again)
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """How long the choice may still take, for an open page."""
+
+    seconds: int
+
+    @property
+    def minutes(self) -> int:
+        """Rounded up."""
+        return -(-self.seconds // 60)
+
+    @property
+    def until_warning(self) -> int:
+        """Seconds until it is said that the time is short."""
+        return max(0, self.seconds - TIME_IS_SHORT)
+
+
+def _clock(request: Request, journey: answers.Attempt) -> TimeLeft:
+    return TimeLeft(max(0, round((journey.expires_at - site_of(request).clock.now()).total_seconds())))
+
+
 @dataclass(frozen=True)
 class Refused:
     """A choice that connection-svc did not take."""
@@ -160,6 +206,7 @@ async def _ask(
         preselected=_preselected(journey),
         mismatch=mismatch,
         alert=_alert(journey, refused) if mismatch is None else None,
+        left=_clock(request, journey),
         reconnect_href=f"{home(manager, journey.connection_id)}/reconnect",
         again_href=_again(manager, journey),
         came_from=request.query_params.get("from"),
@@ -242,13 +289,12 @@ async def _still_there(request: Request, manager: Reader, journey: answers.Attem
 
 async def _went_wrong(request: Request, manager: Reader, journey: answers.Attempt) -> Response:
     names = await site_of(request).connections.provider_names(manager.speaker)
+    provider = names.get(journey.provider, journey.provider)
     return await show(
         request,
         manager,
         "attempt_problem.html",
-        message=say(
-            message_of(journey.problem, state=journey.state), provider=names.get(journey.provider, journey.provider)
-        ),
+        message=what_went_wrong(journey, provider),
         code=journey.problem or journey.state,
         correlation_id=request.state.request_id,
         again_href=_again(manager, journey),

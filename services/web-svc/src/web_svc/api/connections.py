@@ -7,7 +7,7 @@ from enum import StrEnum
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from web_svc.api.journeys import leave_to_connect
+from web_svc.api.journeys import leave_to_connect, paused
 from web_svc.api.pages import show, shown_connection, shown_connections
 from web_svc.api.site import AManager, NothingHere, Posted, Reader, Site, TheSite, key_of
 from web_svc.api.timeline import Entry, FirstLogin, connection_timeline, first_login
@@ -41,8 +41,8 @@ async def settings(request: Request, site: TheSite, manager: AManager) -> Respon
 
 @router.get("/settings/connections")
 async def connections(request: Request, site: TheSite, manager: AManager) -> Response:
-    everything, names = await asyncio.gather(
-        shown_connections(site, manager), site.connections.provider_names(manager.speaker)
+    everything, providers = await asyncio.gather(
+        shown_connections(site, manager), site.connections.providers(manager.speaker)
     )
     living = [each for each in everything.values() if not each.is_past]
     connected = {each.connection.provider for each in living if each.standing is not Standing.PENDING}
@@ -53,16 +53,19 @@ async def connections(request: Request, site: TheSite, manager: AManager) -> Res
         live="connections",
         connections=living,
         past=[each for each in everything.values() if each.is_past],
-        available=[(provider, name) for provider, name in names.items() if provider not in connected],
+        available=[each for each in providers.values() if each.provider not in connected],
+        paused=[each for each in providers.values() if each.paused],
     )
 
 
 @router.get("/settings/connections/new/{provider}")
 async def before_connecting(request: Request, site: TheSite, manager: AManager, provider: str) -> Response:
-    names = await site.connections.provider_names(manager.speaker)
-    if provider not in names:
+    providers = await site.connections.providers(manager.speaker)
+    if provider not in providers:
         raise NothingHere
-    return await show(request, manager, "connect.html", provider=provider, provider_name=names[provider])
+    if providers[provider].paused:
+        return await paused(request, manager, providers[provider].display_name)
+    return await show(request, manager, "connect.html", provider=providers[provider])
 
 
 @router.post("/settings/connections/new/{provider}")

@@ -105,7 +105,7 @@ async def _page(  # noqa: PLR0913 - what one page is made from
         "integration_settings.html",
         status=status,
         shown=kept.shown,
-        switches=_switches(kept.settings, kept.provider),
+        switches=_switches(kept.settings, kept.shown.provider),
         destination=kept.settings.default_destination or "",
         destinations=DESTINATIONS,
         version=kept.version,

@@ -25,12 +25,21 @@ async def leave(request: Request, manager: Reader, journey: Journey, form: FormD
     try:
         started = await connections.begin(manager.speaker, wanted, binding=binding, key=key_of(form))
     except RequestRefused as refused:
+        names = await connections.provider_names(manager.speaker)
+        if refused.code == "provider_paused":
+            return await paused(request, manager, names[journey.provider], status=409)
         other = await running_of_another(request, manager, journey.connection_id)
         if refused.code != "attempt_running" or other is None:
             raise
         return await join_or_take_over(request, manager, other, came_from=str(form.get("from", "")), status=409)
     names = await connections.provider_names(manager.speaker)
-    return leave_for(request, started.start_url, binding=binding, provider_name=names[journey.provider])
+    back = f"{journey.return_to}{'&' if '?' in journey.return_to else '?'}attempt={started.attempt_id}"
+    return leave_for(request, started.start_url, binding=binding, provider_name=names[journey.provider], back=back)
+
+
+async def paused(request: Request, manager: Reader, provider_name: str, *, status: int = 200) -> Response:
+    """Instead of a page that leads to this provider's login."""
+    return await show(request, manager, "paused.html", status=status, provider_name=provider_name)
 
 
 async def leave_to_connect(request: Request, manager: Reader, provider: str, form: FormData) -> Response:

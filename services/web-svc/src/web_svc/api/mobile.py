@@ -5,6 +5,7 @@ The steps of a login are the same as at a desk, around them is another shell (`R
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,12 +13,27 @@ from starlette.responses import RedirectResponse, Response
 from web_svc import answers
 from web_svc.api.connections import Said, refresh_lists
 from web_svc.api.journeys import home, leave_to_connect
-from web_svc.api.pages import ShownConnection, show, shown_connections, shown_settings
-from web_svc.api.site import AManager, AReader, NothingHere, Posted, Reader, Site, TheSite, key_of
+from web_svc.api.pages import ShownConnection, bare_page, show, shown_connections, shown_settings
+from web_svc.api.site import (
+    BUSINESS_COOKIE,
+    AManager,
+    AReader,
+    NoBusiness,
+    NothingHere,
+    Posted,
+    Reader,
+    SignedIn,
+    Site,
+    TheSite,
+    key_of,
+)
 from web_svc.clients import RequestRefused
+from web_svc.domain.returning import safe_return
 from web_svc.wording import say
 
 router = APIRouter(prefix="/m")
+
+BUSINESS_KEPT = timedelta(days=365)
 
 
 @router.get("")
@@ -29,9 +45,38 @@ async def start(reader: AReader) -> Response:
 @router.get("/settings")
 async def settings(request: Request, site: TheSite, reader: AReader) -> Response:
     connections = await shown_connections(site, reader) if reader.manages else {}
-    living = [each for each in connections.values() if not each.is_past]
+    living = [each for each in connections.values() if not each.is_past and each.provider.mobile]
     worst = min(living, key=lambda each: each.standing.severity, default=None)
     return await show(request, reader, "mobile_settings.html", worst=worst)
+
+
+@router.get("/business")
+async def businesses(request: Request, site: TheSite, visitor: SignedIn, back: str = "/m/settings") -> Response:
+    """Which business the pages under `/m` are about, for somebody of several."""
+    mine = site.memberships.of(visitor.user_id)
+    if not mine:
+        raise NoBusiness
+    chosen = request.cookies.get(site.cookie(BUSINESS_COOKIE))
+    return bare_page(
+        request,
+        "mobile_business.html",
+        form_token=visitor.form_token,
+        businesses=[membership.business_id for membership in mine],
+        chosen=chosen,
+        back=safe_return(back),
+    )
+
+
+@router.post("/business")
+async def choose_business(site: TheSite, visitor: SignedIn, form: Posted) -> Response:
+    """Remember it in this browser. What is not this person's business is not chosen."""
+    chosen = str(form.get("business", ""))
+    if site.memberships.find(chosen, visitor.user_id) is None:
+        raise NothingHere
+    back = RedirectResponse(safe_return(str(form.get("back", ""))), 303)
+    seconds, name = round(BUSINESS_KEPT.total_seconds()), site.cookie(BUSINESS_COOKIE)
+    back.set_cookie(name, chosen, seconds, path="/", secure=site.is_secure, httponly=True, samesite="lax")
+    return back
 
 
 @dataclass(frozen=True)
@@ -84,7 +129,7 @@ async def integration(
         "mobile_integration.html",
         live="integration",
         shown=kept.shown,
-        warns=kept.settings.warn_new_supplier if kept.provider.supports_supplier_warning else None,
+        warns=kept.settings.warn_new_supplier if kept.shown.provider.supports_supplier_warning else None,
         version=kept.version,
         note=say(said, provider=kept.shown.provider_name) if said else None,
     )

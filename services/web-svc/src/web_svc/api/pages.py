@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from web_svc import answers
 from web_svc.api.site import Reader, Site, site_of
 from web_svc.clients import RequestRefused, ServiceUnavailable
+from web_svc.domain.attempts import message_of, permission_message
 from web_svc.domain.items import Tab
 from web_svc.domain.standing import Stand, Standing, choose_banner, days_left, share_left, standing_of
 from web_svc.wording import say
@@ -61,6 +62,7 @@ class Page:
     """The path with its query."""
     theme: str
     environment: str
+    at: datetime
     form_token: str = ""
     reader: Reader | None = None
     name: str = ""
@@ -136,17 +138,19 @@ def theme_of(request: Request) -> str:
     return chosen if chosen in THEMES else "system"
 
 
-def bare_page(request: Request, template: str, /, *, status: int = 200, **facts: Any) -> Response:
+def bare_page(request: Request, template: str, /, *, status: int = 200, form_token: str = "", **facts: Any) -> Response:
     """A page outside the shell: for people who are not signed in, and for what leads away."""
-    return HTMLResponse(TEMPLATES.get_template(template).render(page=_page(request), **facts), status)
+    page = replace(_page(request), form_token=form_token)
+    return HTMLResponse(TEMPLATES.get_template(template).render(page=page, **facts), status)
 
 
-def leave_for(request: Request, start_url: str, *, binding: str, provider_name: str) -> Response:
+def leave_for(request: Request, start_url: str, *, binding: str, provider_name: str, back: str) -> Response:
     """Send the browser to the provider's login, from a page of its own, with the cookie that lets it leave.
 
     A redirect would end at the provider while the browser still counts it as the form's, which our policy forbids.
+    Where the login opens beside that page, `back` is where to look what became of it.
     """
-    leaving = bare_page(request, "leaving.html", href=start_url, provider_name=provider_name)
+    leaving = bare_page(request, "leaving.html", href=start_url, provider_name=provider_name, back=back)
     leaving.headers["Refresh"] = f"0; url={start_url}"
     seconds, is_secure = round(LOGIN_TAKES.total_seconds()), site_of(request).is_secure
     leaving.set_cookie(BINDING_COOKIE, binding, seconds, path="/oauth", secure=is_secure, httponly=True, samesite="lax")
@@ -181,6 +185,7 @@ def _page(request: Request, reader: Reader | None = None) -> Page:
         address=request.url.path + query,
         theme=theme_of(request),
         environment=site_of(request).environment,
+        at=site_of(request).system_clock.now(),
         form_token=reader.visitor.form_token if reader else "",
         reader=reader,
     )
@@ -202,7 +207,7 @@ class ShownConnection:
     """A connection with what a page says about it."""
 
     connection: answers.Connection
-    provider_name: str
+    provider: answers.Provider
     standing: Standing
     days_left: int
     share_left: int
@@ -210,6 +215,10 @@ class ShownConnection:
     synced: answers.SyncStatus
     successor: str | None = None
     """The software that took its place, where that is known."""
+
+    @property
+    def provider_name(self) -> str:
+        return self.provider.display_name
 
     @property
     def waiting(self) -> int:
@@ -236,16 +245,16 @@ def shown(
     site: Site,
     connection: answers.Connection,
     *,
-    names: Mapping[str, str],
+    providers: Mapping[str, answers.Provider],
     held: answers.Held = NOTHING_HELD,
     synced: answers.SyncStatus = NEVER_SYNCED,
 ) -> ShownConnection:
-    """A connection in words, as of now. `names` are the providers' own."""
+    """A connection in words, as of now."""
     now = site.clock.now()
     ends, began = connection.consent_expires_at, connection.connected_at
     return ShownConnection(
         connection=connection,
-        provider_name=names.get(connection.provider, connection.provider),
+        provider=providers[connection.provider],
         standing=standing_of(
             connection.lifecycle,
             health=site.health.of(connection.provider),
@@ -263,11 +272,11 @@ def shown(
 async def shown_connection(site: Site, reader: Reader, connection_id: str) -> ShownConnection:
     """One connection, with what waits for it and how fresh its lists are."""
     speaker = reader.speaker
-    connection, names = await asyncio.gather(
-        site.connections.one(speaker, connection_id), site.connections.provider_names(speaker)
+    connection, providers = await asyncio.gather(
+        site.connections.one(speaker, connection_id), site.connections.providers(speaker)
     )
     held, synced = await _details(site, reader, connection)
-    return shown(site, connection, names=names, held=held, synced=synced)
+    return shown(site, connection, providers=providers, held=held, synced=synced)
 
 
 @dataclass(frozen=True)
@@ -275,30 +284,28 @@ class ShownSettings:
     """A connection with its settings, and the version that a change of them must name."""
 
     shown: ShownConnection
-    provider: answers.Provider
     settings: answers.ConnectionSettings
     version: str
 
 
 async def shown_settings(site: Site, reader: Reader, connection_id: str) -> ShownSettings:
-    view, providers, (settings, version) = await asyncio.gather(
+    view, (settings, version) = await asyncio.gather(
         shown_connection(site, reader, connection_id),
-        site.connections.providers(reader.speaker),
         site.connections.settings(reader.speaker, connection_id),
     )
-    return ShownSettings(view, providers[view.connection.provider], settings, version)
+    return ShownSettings(view, settings, version)
 
 
 async def shown_connections(site: Site, reader: Reader) -> dict[str, ShownConnection]:
     """All connections of the business by id, with what waits for each and how fresh its lists are."""
     speaker = reader.speaker
-    connections, names = await asyncio.gather(site.connections.all(speaker), site.connections.provider_names(speaker))
+    connections, providers = await asyncio.gather(site.connections.all(speaker), site.connections.providers(speaker))
     details = await asyncio.gather(*(_details(site, reader, connection) for connection in connections))
-    providers = {each.connection_id: names.get(each.provider, each.provider) for each in connections}
+    names = {each.connection_id: providers[each.provider].display_name for each in connections}
     return {
         connection.connection_id: replace(
-            shown(site, connection, names=names, held=held, synced=synced),
-            successor=providers.get(connection.replaced_by_connection_id or ""),
+            shown(site, connection, providers=providers, held=held, synced=synced),
+            successor=names.get(connection.replaced_by_connection_id or ""),
         )
         for connection, (held, synced) in zip(connections, details, strict=True)
     }
@@ -317,6 +324,14 @@ async def _details(
     return held, synced
 
 
+def what_went_wrong(login: answers.Attempt | answers.LinkLogin, provider_name: str) -> Markup:
+    """Why a login did not arrive; what it lacked is named."""
+    missing = " and ".join(say(permission_message(each)) for each in login.missing_permissions)
+    message_id = message_of(login.problem, state=login.state)
+    named = message_id == "auth.scope" and missing
+    return say("auth.scope.named" if named else message_id, provider=provider_name, missing=missing)
+
+
 async def banner_for(site: Site, reader: Reader) -> ShownBanner | None:
     """The banner of this reader. No page fails for its banner: without an answer there is none."""
     try:
@@ -326,8 +341,9 @@ async def banner_for(site: Site, reader: Reader) -> ShownBanner | None:
 
 
 async def _banner(site: Site, reader: Reader) -> ShownBanner | None:
-    names = await site.connections.provider_names(reader.speaker)
-    all_shown = {c.connection_id: shown(site, c, names=names) for c in await site.connections.all(reader.speaker)}
+    providers = await site.connections.providers(reader.speaker)
+    found = await site.connections.all(reader.speaker)
+    all_shown = {each.connection_id: shown(site, each, providers=providers) for each in found}
     stands = [Stand(s.id, s.standing, s.connection.consent_expires_at) for s in all_shown.values()]
     banner = choose_banner(stands, manages=reader.manages, now=site.clock.now())
     if banner is None:
@@ -349,13 +365,15 @@ def _banner_text(chosen: ShownConnection, *, manages: bool, waiting: int) -> Mar
     standing, connection = chosen.standing, chosen.connection
     message_id = "banner.ask_admin" if standing.needs_a_login and not manages else f"banner.{standing}"
     on = connection.ended_at if standing is Standing.REVOKED else connection.consent_expires_at
-    return say(message_id, provider=chosen.provider_name, date=_day(on) if on else "", n=waiting)
+    text = say(message_id, provider=chosen.provider_name, date=_day(on) if on else "", n=waiting)
+    is_paused = chosen.provider.paused and standing is not Standing.DEGRADED
+    return text + " " + say("provider.paused", provider=chosen.provider_name) if is_paused else text
 
 
 async def _banner_action(site: Site, reader: Reader, chosen: ShownConnection) -> Action | None:
-    """Nobody can do anything about a provider in trouble, and members about nothing but to ask."""
+    """Nobody can do anything about a provider that is in trouble or paused, and members about nothing but to ask."""
     standing = chosen.standing
-    if standing is Standing.DEGRADED:
+    if standing is Standing.DEGRADED or chosen.provider.paused:
         return None
     here = f"/b/{reader.business_id}/settings/connections/{chosen.id}"
     if reader.manages:
@@ -368,9 +386,9 @@ async def _banner_action(site: Site, reader: Reader, chosen: ShownConnection) ->
 
 
 async def ask_administrators(site: Site, reader: Reader, provider_name: str) -> str | None:
-    """A letter to the administrators, to be sent by the reader; None when nobody can be written to."""
-    administrators = await site.identity.people(site.memberships.administrators(reader.business_id))
-    addresses = ",".join(person.email for person in administrators if person.email)
+    """A letter to those who can help, to be sent by the reader; None when nobody can be written to."""
+    people = await site.identity.people(site.memberships.whom_to_ask(reader.business_id))
+    addresses = ",".join(person.email for person in people if person.email)
     settings = f"{site.public_url}/b/{reader.business_id}/settings/connections"
     letter = {
         "subject": say("forbidden.subject", provider=provider_name).unescape(),

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI, Request
@@ -9,10 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from web_svc.api.links import way_back
 from web_svc.api.pages import ask_administrators, bare_page, show
 from web_svc.api.signin import sign_in_address
-from web_svc.api.site import FormTooOld, ManagersOnly, NoBusiness, NothingHere, SignInNeeded, site_of
+from web_svc.api.site import BusinessNotChosen, FormTooOld, ManagersOnly, NoBusiness, NothingHere, SignInNeeded, site_of
 from web_svc.clients import RequestRefused, ServiceUnavailable
 from web_svc.oidc import IdentityProviderUnavailable, SignInFailed
 from web_svc.wording import say
@@ -59,6 +60,7 @@ def install(app: FastAPI) -> None:
     for error, told in ALWAYS_TOLD.items():
         app.add_exception_handler(error, _teller(told))
     app.add_exception_handler(SignInNeeded, _sign_in)
+    app.add_exception_handler(BusinessNotChosen, _choose_business)
     app.add_exception_handler(ManagersOnly, _managers_only)
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(HTTPException, _framework)
@@ -87,7 +89,7 @@ async def _tell(
 ) -> Response:
     """In the shell for somebody whose business we know, bare otherwise."""
     again = told is UNAVAILABLE and request.method == "GET"
-    facts = {
+    facts: dict[str, Any] = {
         "title": told.title,
         "message": say(told.message_id),
         "tone": told.tone,
@@ -105,23 +107,32 @@ async def _tell(
 
 
 async def _sign_in(request: Request, _error: Exception) -> Response:
-    """A page leads to the sign-in or back to a spent link; a form or a fragment is told that the session has ended."""
+    """A page leads to the sign-in; a form or a fragment is told that the session has ended."""
     if request.method != "GET" or "HX-Request" in request.headers or request.url.path.endswith("/events"):
         return await _tell(request, SIGNED_OUT)
-    return RedirectResponse(way_back(request) or sign_in_address(request.url.path, request.url.query), 303)
+    return RedirectResponse(sign_in_address(request.url.path, request.url.query), 303)
+
+
+async def _choose_business(request: Request, _error: Exception) -> Response:
+    """A page leads to the choice and from there back; a form begins anew."""
+    here = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    wanted = urlencode({"back": here if request.method == "GET" else "/m/settings"})
+    return RedirectResponse(f"/m/business?{wanted}", 303)
 
 
 async def _managers_only(request: Request, error: Exception) -> Response:
     """Who may do it, and a way to ask them."""
     assert isinstance(error, ManagersOnly)
     site, reader = site_of(request), error.reader
-    administrators = await site.identity.people(site.memberships.administrators(reader.business_id))
+    people = await site.identity.people(site.memberships.whom_to_ask(reader.business_id))
+    names = ", ".join(person.name for person in people)
+    is_own = bool(site.memberships.administrators(reader.business_id))
     return await show(
         request,
         reader,
         "managers_only.html",
         status=403,
-        names=[person.name for person in administrators],
+        message=say("forbidden" if is_own or not people else "forbidden.accountant", names=names),
         ask_href=await ask_administrators(site, reader, "your accounting software"),
     )
 

@@ -64,18 +64,18 @@ async def _places(site: Site, visitor: Visitor, provider: str) -> tuple[str, lis
     memberships = site.memberships.of(visitor.user_id)
     if not memberships:
         raise NoBusiness
-    names = await site.connections.provider_names(Reader(visitor, memberships[0]).speaker)
-    if provider not in names:
+    providers = await site.connections.providers(Reader(visitor, memberships[0]).speaker)
+    if provider not in providers:
         raise NothingHere
     managers = [Reader(visitor, membership) for membership in memberships if membership.manages_connections]
     found = await asyncio.gather(*(site.connections.all(manager.speaker) for manager in managers))
     places = [
-        Place(manager, shown(site, connection, names=names))
+        Place(manager, shown(site, connection, providers=providers))
         for manager, connections in zip(managers, found, strict=True)
         for connection in connections
         if connection.provider == provider
     ]
-    return names[provider], [place for place in places if place.shown.can_reconnect]
+    return providers[provider].display_name, [place for place in places if place.shown.can_reconnect]
 
 
 def _page(request: Request, places: list[Place], title: str, message: Markup) -> Response:

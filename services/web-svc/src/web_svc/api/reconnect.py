@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from web_svc.api.journeys import INBOX, at_both_places, home, join_or_take_over, leave, running_of_another
+from web_svc.api.journeys import INBOX, at_both_places, home, join_or_take_over, leave, paused, running_of_another
 from web_svc.api.pages import show, shown
 from web_svc.api.site import AManager, Posted, TheSite
 from web_svc.clients import Journey
@@ -22,18 +22,21 @@ async def before_you_go(
     connection_id: str,
     came_from: Annotated[str, Query(alias="from")] = "",
 ) -> Response:
-    connection, names, other = await asyncio.gather(
+    connection, providers, other = await asyncio.gather(
         site.connections.one(manager.speaker, connection_id),
-        site.connections.provider_names(manager.speaker),
+        site.connections.providers(manager.speaker),
         running_of_another(request, manager, connection_id),
     )
+    view = shown(site, connection, providers=providers)
+    if view.provider.paused:
+        return await paused(request, manager, view.provider_name)
     if other is not None:
         return await join_or_take_over(request, manager, other, came_from=came_from)
     return await show(
         request,
         manager,
         "reconnect.html",
-        shown=shown(site, connection, names=names),
+        shown=view,
         cancel_href=home(manager, connection_id, came_from),
         came_from=came_from,
     )

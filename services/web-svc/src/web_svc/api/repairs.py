@@ -11,13 +11,12 @@ from web_svc.api.connections import Said
 from web_svc.api.journeys import home
 from web_svc.api.pages import show, shown
 from web_svc.api.site import AManager, AReader, FormTooOld, Posted, Reader, Site, TheSite, key_of
-from web_svc.domain.ago import ago
+from web_svc.domain.ago import ago, is_just_now
 from web_svc.wording import say
 
 router = APIRouter(prefix="/b/{business}/settings/connections/{connection_id}")
 
 SNOOZE = timedelta(days=3)
-JUST_NOW = timedelta(minutes=1)
 LIFETIMES = {"3600": "1 hour", "86400": "1 day", "604800": "7 days"}
 """How long a link may work, by its seconds."""
 
@@ -30,7 +29,7 @@ async def ask(request: Request, site: TheSite, reader: AReader, form: Posted, co
     names = await site.connections.provider_names(reader.speaker)
     people = ", ".join(person.name for person in await site.identity.people(asked.recipient_user_ids))
     now, provider = site.clock.now(), names.get(connection.provider, connection.provider)
-    message_id = "repair.asked" if now - asked.asked_at < JUST_NOW else "repair.asked.before"
+    message_id = "repair.asked" if is_just_now(asked.asked_at, now=now) else "repair.asked.before"
     message = say(message_id, names=people, provider=provider, ago=ago(asked.asked_at, now=now))
     return await show(request, reader, "asked.html", message=message)
 
@@ -74,14 +73,14 @@ async def _page(  # noqa: PLR0913 - what one page is made from
     note: Markup | None = None,
 ) -> Response:
     connection = await site.connections.one(manager.speaker, connection_id)
-    names = await site.connections.provider_names(manager.speaker)
+    providers = await site.connections.providers(manager.speaker)
     others = [each for each in site.memberships.members(manager.business_id) if each != manager.user_id]
     people = zip(others, await site.identity.people(others), strict=True)
     return await show(
         request,
         manager,
         "send_link.html",
-        shown=shown(site, connection, names=names),
+        shown=shown(site, connection, providers=providers),
         recipients={"": "Nobody: I hand it over myself"} | {user_id: person.name for user_id, person in people},
         lifetimes=LIFETIMES,
         made=made,

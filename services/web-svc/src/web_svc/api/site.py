@@ -19,6 +19,9 @@ from web_svc.live import Live
 from web_svc.oidc import IdentityProvider
 from web_svc.store.sessions import Sessions
 
+BUSINESS_COOKIE = "business"
+"""Which business the pages under `/m` are about, for somebody of several."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -62,6 +65,10 @@ class NothingHere(Exception):
 
 class NoBusiness(Exception):
     """Somebody is signed in who belongs to no business."""
+
+
+class BusinessNotChosen(Exception):
+    """Somebody belongs to several businesses and has not said yet which one the pages for a phone are about."""
 
 
 class ManagersOnly(Exception):
@@ -133,30 +140,48 @@ def site_of(request: Request) -> Site:
     return site
 
 
-async def _visitor(request: Request) -> Visitor:
+async def find_visitor(request: Request) -> Visitor | None:
+    """Who is signed in in this browser, if anybody is."""
     site = site_of(request)
     session_id = request.cookies.get(site.cookie("session"))
     session = await site.sessions.find(session_id, now=site.system_clock.now()) if session_id else None
     if session_id is None or session is None:
-        raise SignInNeeded
+        return None
     return Visitor(session.user_id, form_token(session_id), login_binding(session_id))
 
 
+async def _visitor(request: Request) -> Visitor:
+    visitor = await find_visitor(request)
+    if visitor is None:
+        raise SignInNeeded
+    return visitor
+
+
 async def _reader(request: Request, visitor: Annotated[Visitor, Depends(_visitor)]) -> Reader:
-    """Of the business in the address; the pages under `/m` name none and are those of the first."""
-    memberships, business = site_of(request).memberships, request.path_params.get("business")
+    """Of the business in the address; the pages under `/m` name none and are about the chosen one."""
+    business = request.path_params.get("business")
     if business is None:
-        mine = memberships.of(visitor.user_id)
-        if not mine:
-            raise NoBusiness
-        reader = Reader(visitor, mine[0], "mobile")
+        reader = Reader(visitor, _chosen_membership(request, visitor), "mobile")
     else:
-        membership = memberships.find(business, visitor.user_id)
+        membership = site_of(request).memberships.find(business, visitor.user_id)
         if membership is None:
             raise NothingHere
         reader = Reader(visitor, membership)
     request.state.reader = reader  # an error page keeps the shell
     return reader
+
+
+def _chosen_membership(request: Request, visitor: Visitor) -> Membership:
+    """The only one, or the one that this browser remembers. Raises NoBusiness and BusinessNotChosen."""
+    site = site_of(request)
+    mine = site.memberships.of(visitor.user_id)
+    if not mine:
+        raise NoBusiness
+    chosen = request.cookies.get(site.cookie(BUSINESS_COOKIE))
+    candidates = [each for each in mine if each.business_id == chosen] or mine
+    if len(candidates) > 1:
+        raise BusinessNotChosen
+    return candidates[0]
 
 
 async def _manager(reader: Annotated[Reader, Depends(_reader)]) -> Reader:

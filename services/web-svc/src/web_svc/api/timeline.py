@@ -32,6 +32,7 @@ _CONNECTION = {
     "quarantined": ("Stored access damaged", "bad", "circle-alert"),
     "admins_asked": ("Administrators asked to reconnect", "info", "send"),
     "link_made": ("Reconnect link made", "info", "link"),
+    "new_link_asked": ("New reconnect link asked for", "info", "send"),
     "link_sent": ("Reconnect link sent", "info", "send"),
     "snoozed": ("Reminder put off", "quiet", "clock"),
     "reconnected": ("Reconnected", "ok", "circle-check"),

@@ -15,6 +15,14 @@ _PROBLEMS = {
     "connection_ended": "auth.ended",
     "taken_over": "auth.taken_over",
 }
+_PERMISSIONS = {
+    "bills": "permission.bills",
+    "contacts": "permission.contacts",
+    "lists": "permission.lists",
+    "attachments": "permission.attachments",
+    "offline": "permission.offline",
+    "accounting": "permission.accounting",
+}
 _STATES = {"timed_out": "auth.timeout", "cancelled": "auth.cancelled"}
 _TAKEN = {"this_connection": "org.unchanged", "this_business": "org.taken_here"}
 _REFUSALS = {
@@ -29,6 +37,11 @@ def message_of(problem: str | None, *, state: str | None = None) -> str:
     if problem is None and state in _STATES:
         return _STATES[state]
     return _PROBLEMS.get(problem or "", "auth.provider_down")
+
+
+def permission_message(permission: str) -> str:
+    """The id of the words for what a login did not grant. One that this release does not know is told as all of it."""
+    return _PERMISSIONS.get(permission, "permission.accounting")
 
 
 def taken_message(taken_by: str | None) -> str:

@@ -13,6 +13,8 @@ class Membership:
     business_id: str
     user_id: str
     roles: frozenset[str]
+    is_linked_accountant: bool = False
+    """An accountant who acts for this business."""
 
     @property
     def role(self) -> str | None:
@@ -55,8 +57,13 @@ class Memberships:
         return sorted(m.user_id for m in self._known.values() if m.business_id == business_id)
 
     def administrators(self, business_id: str) -> list[str]:
-        """User ids of those who can be asked."""
+        """User ids of the business's own administrators."""
         return sorted(m.user_id for m in self._known.values() if m.business_id == business_id and "admin" in m.roles)
+
+    def whom_to_ask(self, business_id: str) -> list[str]:
+        """User ids of the administrators. A business without any is its linked accountants' to manage."""
+        linked = (m.user_id for m in self._known.values() if m.business_id == business_id and m.is_linked_accountant)
+        return self.administrators(business_id) or sorted(linked)
 
     def _is_news(self, key: str, sequence: int) -> bool:
         if sequence <= self._sequences.get(key, -1):

@@ -4,7 +4,7 @@ import re
 
 HOME = "/"
 _OURS = re.compile(
-    r"/(?:b/[a-z0-9_]+/(?:inbox|items|settings)(?:/[A-Za-z0-9_-]+)*|connect/[a-z]+/(?:reconnect|disconnected)|m(?:/settings(?:/[A-Za-z0-9_-]+)*)?)?"
+    r"/(?:b/[a-z0-9_]+/(?:inbox|items|settings)(?:/[A-Za-z0-9_-]+)*|connect/[a-z]+/(?:reconnect|disconnected)|m(?:/business|/settings(?:/[A-Za-z0-9_-]+)*)?)?"
     r"(?:\?[A-Za-z0-9_=&%.-]*)?",
     re.ASCII,
 )

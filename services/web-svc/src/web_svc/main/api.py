@@ -100,7 +100,7 @@ def build_site(settings: Settings, database: Database) -> Site:
         session_lifetime=timedelta(hours=sign_in.session_hours),
         sessions=StoredSessions(database),
         memberships=Memberships(),
-        connections=Connections(service("connection-svc", addresses.connection)),
+        connections=Connections(service("connection-svc", addresses.connection), SystemClock()),
         syncs=Syncs(service("sync-svc", addresses.sync)),
         rules=Rules(service("list-svc", addresses.list)),
         items=Items(service("publish-svc", addresses.publish)),
