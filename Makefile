@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 UV = $(shell command -v uv || echo $(VENV)/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test check bench faults soak clean ci lock
+.PHONY: help setup demo up down status logs test check bench faults soak story clean ci lock
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ faults: setup ## break things on purpose, hours (F=relay-killed one cell, SEED=7
 
 soak: setup ## minutes of traffic while every process is killed again and again, then the evidence (MINUTES=10, SEED=7)
 	@$(RUN) -m devstack.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+story: setup ## play one story a thousand times amid kills, then the evidence (S=reconnects, ROUNDS=1000, SEED=7)
+	@$(RUN) -m devstack.story $(or $(S),reconnects) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## stop everything and delete .venv, .devstack and the caches
 	@if [ -x $(RUN) ]; then $(RUN) -m devstack reset; fi
