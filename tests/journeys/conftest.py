@@ -1,4 +1,4 @@
-"""The whole system on a stack of its own, and a person at a real Chromium before it."""
+"""The whole system on a stack of its own, and people at a real Chromium before it."""
 
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -6,35 +6,22 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.async_api import Page, async_playwright, expect
 
 from devstack.demo.upstream import Api, Upstream
-from devstack.home import Home
 from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MILLISECONDS = 60_000  # two busy cores; the journeys are not about speed
+
+from chromium import CHROMIUM, DESK, Look, chromium
+from own_stack import own_stack
+from people import leave_everything
+from person import Person, SitDown
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(Home(tmp_path_factory.mktemp("stack")))
-    try:
-        stack.up(print)
+def stack() -> Iterator[Stack]:
+    with own_stack(print) as stack:
         yield stack
-    finally:
-        stack.reset(print)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,19 +31,23 @@ def chromium_is_installed() -> None:
 
 
 @pytest.fixture
-async def page(stack: Stack) -> AsyncIterator[Page]:
-    """A fresh browser profile. Whatever our own pages complain about in the console fails the journey."""
-    said: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(base_url=stack.addresses["web-svc"])
-        page.set_default_timeout(PATIENCE_MILLISECONDS)
-        expect.set_options(timeout=PATIENCE_MILLISECONDS)
-        ours = stack.addresses["web-svc"]
-        page.on("console", lambda word: said.append(word.text) if word.type == "error" and ours in page.url else None)
-        yield page
-        await browser.close()
-    assert said == []
+async def sit_down(stack: Stack) -> AsyncIterator[SitDown]:
+    """Brings somebody before a fresh browser. Whatever our own pages complain about there fails the journey."""
+    seated: list[Person] = []
+    async with chromium() as browser:
+
+        async def sit_down(look: Look) -> Person:
+            seated.append(await Person.before(browser, look, stack.addresses["web-svc"]))
+            return seated[-1]
+
+        yield sit_down
+    assert [complaint for person in seated for complaint in person.complaints] == []
+
+
+@pytest.fixture
+async def person(request: pytest.FixtureRequest, sit_down: SitDown) -> Person:
+    """The only one of a journey, at a desk unless the test is parametrised with another look."""
+    return await sit_down(getattr(request, "param", DESK))
 
 
 @pytest.fixture
@@ -64,3 +55,9 @@ async def upstream(stack: Stack) -> AsyncIterator[Upstream]:
     """The program that hands items over."""
     async with httpx2.AsyncClient(timeout=30) as http:
         yield Upstream(Api(http, stack.addresses, "biz_demo", "usr_anna", "admin"))
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_connected(upstream: Upstream) -> None:
+    """No journey depends on what another left behind."""
+    await leave_everything(upstream)

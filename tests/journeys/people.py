@@ -1,93 +1,131 @@
 """What people do at their browsers, and the programs and providers around them."""
 
-import asyncio
-import contextlib
+import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx2
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from person import Person
+from playwright.async_api import expect
 
-from devstack.demo.upstream import Coding, Outage, Upstream
+from devstack.demo.browser import Browser
+from devstack.demo.evidence import Practice
+from devstack.demo.story import log_in_and_finish
+from devstack.demo.upstream import Upstream
+from devstack.mailcatcher import caught
+from devstack.playing import until
 from devstack.stack import Stack
 
-PATIENCE_SECONDS = 60
+CONNECTIONS = "/b/biz_demo/settings/connections"
+OURS = "Demo Trading Ltd"
+ANOTHER = "Other Org Ltd"
+YEAR = timedelta(days=366)
+LIVING = {"pending", "active", "expired", "revoked"}
 
 
-async def sign_in(page: Page, name: str) -> None:
-    await page.goto("/")
-    await page.get_by_role("button", name=name).click()
-    await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-
-
-async def press(page: Page, label: str) -> None:
-    """Press the link or button with exactly these words, on a page that axe finds nothing wrong with."""
-    thing = page.get_by_role("link", name=label, exact=True).or_(page.get_by_role("button", name=label, exact=True))
-    await expect(thing.first).to_be_visible()
-    found = (await Axe().run(page)).response["violations"]
-    assert [each["id"] for each in found] == [], f"before {label!r} on {page.url}"
-    await thing.first.click()
+async def sign_in(person: Person, name: str) -> None:
+    await person.open("/")
+    await person.press(name)
+    await person.sees("Inbox")
 
 
 async def log_in_at_the_provider(
-    page: Page, *, organisation: str = "Demo Trading Ltd", decision: str = "Allow access"
+    person: Person, *, organisation: str = OURS, decision: str = "Allow access", scenario: str | None = None
 ) -> None:
-    await page.get_by_label("E-mail address").fill("anna@demo.example")
-    await page.get_by_role("button", name="Log in").click()
-    await page.get_by_label(organisation).check()
-    await page.get_by_role("button", name=decision).click()
+    await person.press("Log in")
+    await person.page.get_by_label(organisation).check()
+    if scenario:
+        await person.page.get_by_text("Scenario", exact=True).click()
+        await person.page.get_by_label(scenario).check()
+    await person.press(decision)
 
 
-async def connect(page: Page, software: str) -> None:
-    await press(page, "Business settings")
-    await press(page, "Connections")
-    await page.locator("#available li").filter(has_text=software).get_by_role("link", name="Connect").click()
-    await press(page, "Connect software")
-    await log_in_at_the_provider(page)
-    await expect(page.get_by_role("heading", name="Choose an organisation")).to_be_visible()
-    await page.get_by_label("Demo Trading Ltd").check()
-    await press(page, "Next")
-    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
-    await expect(page.get_by_text("Lists updated")).to_be_visible()
-    await press(page, "Finish")
+async def confirm(person: Person) -> None:
+    """Back from the login: the organisation stands there chosen already, and is confirmed."""
+    await expect(person.page.get_by_label(OURS)).to_be_checked()
+    await person.press("Next")
+    await person.sees(f"Connected to {OURS}")
 
 
-async def deliver(upstream: Upstream, provider: str, *numbers: str) -> str:
-    """Hand over one item for each number; gives the connection they are for."""
-    ours = [each for each in await upstream.connections() if each["provider"] == provider]
-    [connection] = [each for each in ours if each["lifecycle"] not in {"disconnected", "replaced"}]
-    connection_id = connection["connection_id"]
-    accounts = await entries(upstream, connection_id, "accounts")
-    account = next(each for each in accounts if each["active"] and str(each["type"]).lower() == "expense")
-    supplier = (await entries(upstream, connection_id, "suppliers"))[0]
-    taxes = account.get("valid_tax_rates") or [None]
-    coding = Coding(account["external_id"], taxes[0], supplier["external_id"], supplier["name"])
+async def connected(stack: Stack, upstream: Upstream, provider: str) -> str:
+    """Somebody has connected, and the lists are there. Gives the connection's id.
+
+    For journeys that begin later: it is done at a browser without a window.
+    """
+    async with Browser() as browser:
+        await browser.open(stack.addresses["web-svc"])
+        await browser.press("Anna Ackroyd")
+        await browser.open(f"{stack.addresses['web-svc']}{CONNECTIONS}/new/{provider}")
+        await browser.press("Connect software")
+        await log_in_and_finish(browser, OURS)
+    connection_id = str((await living(upstream, provider))["connection_id"])
+    await lists_arrive(upstream, connection_id)
+    return connection_id
+
+
+async def living(upstream: Upstream, provider: str) -> dict[str, Any]:
+    """The one connection to this provider that has not ended."""
+    connections = await upstream.connections()
+    [found] = [each for each in connections if each["provider"] == provider and each["lifecycle"] in LIVING]
+    return found
+
+
+async def leave_everything(upstream: Upstream) -> None:
+    """Disconnect whatever is connected."""
+    for each in await upstream.connections():
+        if each["lifecycle"] in LIVING:
+            path = f"/api/v1/connections/{each['connection_id']}/disconnect"
+            headers = {"Idempotency-Key": f"leave-{each['connection_id']}"}
+            await upstream.api.call("POST", "connection-svc", path, json={"keep_lists": True}, headers=headers)
+
+
+async def lists_arrive(upstream: Upstream, connection_id: str) -> None:
+    """That lists were read is said before the service that keeps them has heard of their last entries."""
+
+    async def arrived() -> bool:
+        lists = await upstream.lists(connection_id)
+        return {each["list"] for each in lists if each["state"] == "complete"} >= {"accounts", "suppliers"}
+
+    await until(arrived, "the lists are there")
+
+
+async def deliver(upstream: Upstream, connection_id: str, *numbers: str, date: str = "2026-03-02") -> list[str]:
+    """Hand over one item for each number; gives our ids for them."""
+    coding = await upstream.any_coding(connection_id)
+    return [await upstream.deliver(connection_id, number, Decimal("120.40"), coding, date) for number in numbers]
+
+
+async def publish(person: Person, number: str) -> None:
+    await find_in_tab(person, "Ready", number)
+    await person.press("Publish", within=person.page.locator("tr").filter(has_text=number))
+
+
+async def find_in_tab(person: Person, tab: str, *numbers: str) -> None:
+    await person.press("Inbox")
+    await person.press(tab, exact=False, within=person.page.get_by_role("navigation", name="Items by status"))
     for number in numbers:
-        await upstream.deliver(connection_id, number, Decimal("120.40"), coding, "2026-03-02")
-    return str(connection_id)
+        await person.finds(person.page.locator("tr").filter(has_text=number))
 
 
-async def entries(upstream: Upstream, connection_id: str, name: str) -> list[dict[str, Any]]:
-    """A whole list. That it was read is said before the service that keeps the lists has heard its last entry."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            with contextlib.suppress(Outage):
-                [its] = [each for each in await upstream.lists(connection_id) if each["list"] == name] or [{}]
-                if its.get("state") == "complete":
-                    return await upstream.entries(connection_id, name)
-            await asyncio.sleep(0.2)
-
-
-async def expect_in_tab(page: Page, tab: str, *numbers: str) -> None:
-    await page.get_by_role("link", name="Inbox").click()
-    await page.get_by_role("link", name=tab).click()
-    for number in numbers:
-        await expect(page.locator("tr").filter(has_text=number)).to_be_visible()
-
-
-async def withdraw_access(stack: Stack, provider: str, connection_id: str, upstream: Upstream) -> None:
-    [connection] = [each for each in await upstream.connections() if each["connection_id"] == connection_id]
+async def withdraw_access(stack: Stack, upstream: Upstream, connection_id: str) -> None:
+    """Somebody removes our access in the accounting software."""
+    connection = await upstream.connection(connection_id)
     async with httpx2.AsyncClient() as http:
-        address = f"{stack.addresses['simulator']}/sim/{provider}/grants/revoke"
-        (await http.post(address, json={"organisation_id": connection["organisation_id"]})).raise_for_status()
+        practice = Practice(http, stack.addresses["simulator"])
+        await practice.withdraw_access(connection["provider"], connection["organisation_id"])
+
+
+async def link_in_the_mail(stack: Stack, *, asked_by: str) -> str:
+    """The link of the mail to the administrator whom a member asked."""
+
+    async def link() -> str | None:
+        for message in caught(stack.home.mail):
+            body = message.get_body(("plain",))
+            text = body.get_content() if body else ""
+            found = re.search(r"https?://\S+/r/\S+", text)
+            if found and asked_by in text:
+                return found.group()
+        return None
+
+    return await until(link, f"a mail names {asked_by} and holds a link")

@@ -1,121 +1,157 @@
-"""What goes wrong with a connection and how people mend it, on the whole running system.
-
-Each journey has a software of its own, or gives it back, so that none depends on what another left behind.
-"""
+"""What goes wrong with a connection and how people mend it, on the whole running system."""
 
 import re
 
+import pytest
+from chromium import DESK, KEYBOARD, PHONE
 from people import (
-    connect,
+    ANOTHER,
+    CONNECTIONS,
+    OURS,
+    YEAR,
+    confirm,
+    connected,
     deliver,
-    expect_in_tab,
+    find_in_tab,
+    link_in_the_mail,
     log_in_at_the_provider,
-    press,
+    publish,
     sign_in,
     withdraw_access,
 )
-from playwright.async_api import Page, expect
+from person import Person, SitDown
+from playwright.async_api import expect
 
 from devstack.demo.upstream import Upstream
-from devstack.mailcatcher import caught
 from devstack.stack import Stack
 
-CONNECTIONS = "/b/biz_demo/settings/connections"
 
-
-async def leave(page: Page, connection_id: str) -> None:
-    await page.goto(f"{CONNECTIONS}/{connection_id}/disconnect")
-    await press(page, "Disconnect")
-    await expect(page.get_by_text("Disconnected.", exact=False).first).to_be_visible()
-
-
-async def test_from_the_banner_one_press_leads_to_the_login_and_what_waited_is_published(
-    stack: Stack, page: Page, upstream: Upstream
+@pytest.mark.parametrize("person", [DESK, PHONE, KEYBOARD], indirect=True, ids=str)
+async def test_from_the_expired_banner_one_press_leads_to_the_login_and_what_waited_is_published(
+    stack: Stack, person: Person, upstream: Upstream
 ) -> None:
-    await sign_in(page, "Anna Ackroyd")
-    await connect(page, "Xero")
-    connection_id = await deliver(upstream, "xero", "banner-1")
-    await withdraw_access(stack, "xero", connection_id, upstream)
-    await expect_in_tab(page, "Ready", "banner-1")
-    await page.locator("tr").filter(has_text="banner-1").get_by_role("button", name="Publish").click()
-    await expect(page.get_by_text("Xero stopped sharing data with us on")).to_be_visible()
-    await page.locator("#banner").get_by_role("button", name="Reconnect").click()
-    await log_in_at_the_provider(page)
-    await press(page, "Next")
-    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
-    await expect(page.get_by_text("The waiting item is published.")).to_be_visible()
-    await press(page, "Finish")
-    await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    await leave(page, connection_id)
+    """J1"""
+    connection_id = await connected(stack, upstream, "xero")
+    number = f"banner-{person.look}"
+    await deliver(upstream, connection_id, number)
+    stack.clock.advance(YEAR)
+    await sign_in(person, "Anna Ackroyd")
+    await publish(person, number)
+    await person.reads("1 item is waiting to publish. Reconnect and we will send it for you.")
+    pressed = person.presses
+    await person.press("Reconnect", within=person.page.locator("#banner"))
+    await expect(person.page).to_have_url(re.compile(f"{stack.addresses['simulator']}/xero/authorize"))
+    assert person.presses - pressed == 1
+    await log_in_at_the_provider(person)
+    await confirm(person)
+    await person.reads("The waiting item is published.")
+    await person.press("Finish")
+    await person.sees("Inbox")
+    await expect(person.page.locator("#banner section")).to_have_count(0)
+    await find_in_tab(person, "Published", number)
 
 
-async def test_a_login_to_another_organisation_activates_nothing_until_somebody_switches(
-    page: Page, upstream: Upstream
+@pytest.mark.parametrize("person", [DESK, PHONE], indirect=True, ids=str)
+async def test_a_login_to_another_organisation_activates_nothing_and_leads_back_to_the_right_one(
+    stack: Stack, person: Person, upstream: Upstream
 ) -> None:
-    await sign_in(page, "Anna Ackroyd")
-    await connect(page, "FreeAgent")
-    [connection] = [each for each in await upstream.connections() if each["provider"] == "freeagent"]
-    manage = f"{CONNECTIONS}/{connection['connection_id']}"
-
-    await log_in_elsewhere(page, manage)
-    await press(page, "Log in to Demo Trading Ltd")
-    await log_in_at_the_provider(page)
-    await expect(page.get_by_label("Demo Trading Ltd")).to_be_checked()
-    await press(page, "Next")
-    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
-
-    await log_in_elsewhere(page, manage)
-    await press(page, "Switch to Other Org Ltd and merge lists")
-    await expect(page.get_by_role("heading", name="Connected to Other Org Ltd")).to_be_visible()
-    await press(page, "Finish and merge later")
-    await page.goto(CONNECTIONS)
-    await page.get_by_text("Earlier connections").click()
-    await expect(page.get_by_text("Replaced by FreeAgent")).to_be_visible()
+    """J3"""
+    connection_id = await connected(stack, upstream, "quickbooks")
+    before = await upstream.connection(connection_id)
+    await sign_in(person, "Anna Ackroyd")
+    await log_in_elsewhere(person, connection_id)
+    assert await upstream.connection(connection_id) == before
+    await person.press(f"Log in to {OURS}")
+    await log_in_at_the_provider(person)
+    await confirm(person)
+    await person.press("Finish")
+    await person.sees("QuickBooks Online")
+    assert (await upstream.connection(connection_id))["organisation_name"] == OURS
 
 
-async def log_in_elsewhere(page: Page, manage: str) -> None:
-    await page.goto(manage)
-    await press(page, "Reconnect")
-    await press(page, "Continue to FreeAgent")
-    await log_in_at_the_provider(page, organisation="Other Org Ltd")
-    await expect(page.get_by_role("heading", name="That is a different organisation")).to_be_visible()
+async def test_from_another_organisation_the_connection_is_switched_at_a_press(
+    stack: Stack, person: Person, upstream: Upstream
+) -> None:
+    """J4, up to the switch"""
+    connection_id = await connected(stack, upstream, "freeagent")
+    await sign_in(person, "Anna Ackroyd")
+    await log_in_elsewhere(person, connection_id)
+    await person.press(f"Switch to {ANOTHER} and merge lists")
+    await person.sees(f"Connected to {ANOTHER}")
+    await person.press("Finish and merge later")
+    await person.sees("FreeAgent")
+    await person.open(CONNECTIONS)
+    await person.page.get_by_text("Earlier connections").click()
+    await person.reads("Replaced by FreeAgent")
+    await person.looks()
+
+
+async def log_in_elsewhere(person: Person, connection_id: str) -> None:
+    await person.open(f"{CONNECTIONS}/{connection_id}")
+    await person.press("Reconnect")
+    await log_in_at_the_provider(person, organisation=ANOTHER)
+    await person.sees("That is a different organisation")
 
 
 async def test_a_member_asks_and_an_administrator_mends_it_through_the_link_in_the_mail(
-    stack: Stack, page: Page, upstream: Upstream
+    stack: Stack, sit_down: SitDown, upstream: Upstream
 ) -> None:
-    await sign_in(page, "Anna Ackroyd")
-    await connect(page, "Sage Accounting")
-    [connection] = [each for each in await upstream.connections() if each["provider"] == "sage"]
-    connection_id = str(connection["connection_id"])
-    await withdraw_access(stack, "sage", connection_id, upstream)
-    await page.goto("/connect/sage/disconnected")  # where Sage's own Disconnect button leads to
-    await page.goto(f"{CONNECTIONS}/{connection_id}")
-    await expect(page.get_by_text("Access removed").first).to_be_visible()
-    await press(page, "Sign out")
+    """J11"""
+    connection_id = await connected(stack, upstream, "sage")
+    await withdraw_access(stack, upstream, connection_id)
+    anna = await sit_down(DESK)
+    await sign_in(anna, "Anna Ackroyd")
+    await anna.open("/connect/sage/disconnected")  # where Sage's own Disconnect button leads to
+    await anna.sees("Sage Accounting was disconnected")
+    await anna.open(f"{CONNECTIONS}/{connection_id}")
+    await anna.reads("Access removed")
+    await anna.press("Sign out")
+    await anna.sees("You are signed out")
 
-    await sign_in(page, "Ben Barlow")
-    await press(page, "Ask an admin to reconnect")
-    await expect(page.get_by_text("We have asked Anna Ackroyd to reconnect Sage Accounting.")).to_be_visible()
-    await press(page, "Sign out")
+    ben = await sit_down(PHONE)
+    await sign_in(ben, "Ben Barlow")
+    await ben.press("Ask an admin to reconnect")
+    await ben.sees("Your administrators know")
+    await ben.reads("We have asked Anna Ackroyd to reconnect Sage Accounting.")
 
-    await page.goto(await link_in_the_mail(stack, page))
-    await press(page, "Log in to Sage Accounting")
-    await log_in_at_the_provider(page)
-    await press(page, "Sign in to finish")
-    await page.get_by_role("button", name="Anna Ackroyd").click()
-    await press(page, "Next")
-    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
-    await leave(page, connection_id)
+    await anna.open(await link_in_the_mail(stack, asked_by="Ben Barlow"))
+    await anna.sees("Reconnect Sage Accounting")
+    await anna.reads("Ben Barlow asks you for it.")
+    await anna.press("Log in to Sage Accounting")
+    await log_in_at_the_provider(anna)
+    await anna.press("Sign in to finish")
+    await anna.press("Anna Ackroyd")
+    await confirm(anna)
+    await anna.press("Finish")
+    await anna.sees("Sage Accounting")
+    assert (await upstream.connection(connection_id))["lifecycle"] == "active"
 
 
-async def link_in_the_mail(stack: Stack, page: Page) -> str:
-    """The link of the mail to the administrator whom a member asked."""
-    for _ in range(120):
-        for message in caught(stack.home.mail):
-            text = message.get_body(("plain",))
-            found = re.search(r"https?://\S+/r/\S+", text.get_content() if text else "")
-            if found and "Ben Barlow" in text.get_content():
-                return found.group()
-        await page.wait_for_timeout(500)
-    raise AssertionError("no mail names who asks and holds a link")
+@pytest.mark.parametrize(
+    ("person", "provider", "software"),
+    [(DESK, "quickbooks", "QuickBooks Online"), (PHONE, "freeagent", "FreeAgent")],
+    indirect=["person"],
+    ids=str,
+)
+async def test_access_that_was_removed_in_the_software_is_granted_again_and_what_waited_is_published(
+    stack: Stack, person: Person, upstream: Upstream, provider: str, software: str
+) -> None:
+    """J12"""
+    connection_id = await connected(stack, upstream, provider)
+    number = f"removed-{provider}"
+    await deliver(upstream, connection_id, number)
+    await withdraw_access(stack, upstream, connection_id)
+    await sign_in(person, "Anna Ackroyd")
+    await publish(person, number)
+    await person.reads(f"{software} stopped sharing data with us on")
+    await person.open(CONNECTIONS)
+    await person.reads("Access removed")
+    await person.press("Reconnect")
+    await person.sees(f"Reconnect to {OURS}")
+    await person.press(f"Continue to {software}")
+    await log_in_at_the_provider(person)
+    await confirm(person)
+    await person.reads("The waiting item is published.")
+    await person.press("Finish")
+    await person.finds(person.page.get_by_text("Connected", exact=True))
+    await find_in_tab(person, "Published", number)

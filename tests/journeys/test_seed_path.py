@@ -5,61 +5,94 @@ Business settings > Connections > Manage > Reconnect > provider > organisation >
 
 import asyncpg
 import pytest
-from people import connect, deliver, expect_in_tab, log_in_at_the_provider, press, sign_in, withdraw_access
-from playwright.async_api import Page, expect
+from chromium import DESK, NO_SCRIPTS, PHONE
+from people import (
+    CONNECTIONS,
+    OURS,
+    YEAR,
+    confirm,
+    connected,
+    deliver,
+    find_in_tab,
+    log_in_at_the_provider,
+    publish,
+    sign_in,
+)
+from person import Person
 
 from devstack.demo.upstream import Upstream
 from devstack.stack import Stack
 
+OUR_CLICKS = 6
 # Of list-svc's tables: its pictures of what others own, which a reconnect refreshes, and the chassis'.
 PICTURES = frozenset({"connections", "entries", "list_runs", "rules_said_again"})
 PLUMBING = frozenset({"idempotency_keys", "leases", "outbox", "outbox_sequences", "schema_migrations"})
 
 
-@pytest.mark.parametrize(("provider", "software"), [("xero", "Xero"), ("quickbooks", "QuickBooks Online")])
-async def test_after_access_was_withdrawn_the_seed_path_repairs_the_connection_and_what_waited_is_published(
-    stack: Stack, page: Page, upstream: Upstream, provider: str, software: str
+async def test_software_is_connected_through_the_login_the_organisation_and_the_confirmation(person: Person) -> None:
+    """What comes before J2."""
+    await sign_in(person, "Anna Ackroyd")
+    await person.press("Business settings")
+    await person.press("Connections")
+    await person.reads("No accounting software connected yet.")
+    await person.press("Connect", within=person.page.locator("#available li").filter(has_text="Xero"))
+    await person.press("Connect software")
+    await log_in_at_the_provider(person)
+    await person.sees("Choose an organisation")
+    await confirm(person)
+    await person.reads("Lists updated")
+    await person.press("Finish")
+    await person.sees("Xero")
+    await person.finds(person.page.get_by_text("Connected", exact=True))
+
+
+@pytest.mark.parametrize(
+    ("person", "provider", "software"),
+    [(DESK, "xero", "Xero"), (PHONE, "quickbooks", "QuickBooks Online"), (NO_SCRIPTS, "xero", "Xero")],
+    indirect=["person"],
+    ids=str,
+)
+async def test_after_the_year_the_seed_path_repairs_the_connection_and_what_waited_is_published(
+    stack: Stack, person: Person, upstream: Upstream, provider: str, software: str
 ) -> None:
-    await sign_in(page, "Anna Ackroyd")
-    await connect(page, software)
+    """J2"""
+    connection_id = await connected(stack, upstream, provider)
+    first, *waiting = (f"{person.look}-{provider}-{place}" for place in (1, 2, 3))
+    await sign_in(person, "Anna Ackroyd")
+    await deliver(upstream, connection_id, first)
+    await publish(person, first)
+    await find_in_tab(person, "Published", first)
 
-    first, waiting = f"{provider}-1", (f"{provider}-2", f"{provider}-3")
-    connection_id = await deliver(upstream, provider, first)
-    await expect_in_tab(page, "Ready", first)
-    await page.locator("tr").filter(has_text=first).get_by_role("button", name="Publish").click()
-    await expect_in_tab(page, "Published", first)
-
-    await withdraw_access(stack, provider, connection_id, upstream)
-    await deliver(upstream, provider, *waiting)
-    await expect_in_tab(page, "Ready", *waiting)
-    await press(page, "Publish 2 items")
-    await expect_in_tab(page, "Waiting", *waiting)
-    await expect(page.get_by_text(f"{software} stopped sharing data with us on")).to_be_visible()
-    await expect(page.get_by_text(f"2 items are waiting for {software}.")).to_be_visible()
+    stack.clock.advance(YEAR)
+    await deliver(upstream, connection_id, *waiting)
+    await find_in_tab(person, "Ready", *waiting)
+    await person.press("Publish 2 items")
+    await find_in_tab(person, "Waiting", *waiting)
+    await person.reads(f"Your {software} connection has expired.")
+    await person.reads(f"2 items are waiting for {software}.")
 
     await upstream.change_settings(connection_id, default_destination="draft")
-    await upstream.add_rule(connection_id, provider, await upstream.any_coding(connection_id), f"rule-{provider}")
-    before = await kept(stack)
+    coding = await upstream.any_coding(connection_id)
+    await upstream.add_rule(connection_id, first, coding, key=f"rule-{first}")
+    before, pressed = await kept(stack), person.presses
     assert all(before[kind] for kind in ("settings", "rules", "coding of items")), "there is something to keep"
 
-    await press(page, "Business settings")
-    await press(page, "Connections")
-    row = page.locator("#connections li").filter(has_text=software)
-    await expect(row.get_by_text("Access removed")).to_be_visible()
-    await row.get_by_role("link", name="Manage").click()
-    await expect(page.get_by_role("heading", name=software)).to_be_visible()
-    await press(page, "Reconnect")
-    await press(page, f"Continue to {software}")
-    await log_in_at_the_provider(page)
-    await expect(page.get_by_label("Demo Trading Ltd")).to_be_checked()
-    await press(page, "Next")
-    await expect(page.get_by_role("heading", name="Connected to Demo Trading Ltd")).to_be_visible()
-    await expect(page.get_by_text("Settings kept")).to_be_visible()
-    await expect(page.get_by_text("Lists updated")).to_be_visible()
-    await expect(page.get_by_text("All 2 waiting items are published.")).to_be_visible()
-    await press(page, "Finish")
-    await expect(page.get_by_text("Connected", exact=True).first).to_be_visible()
-    await expect_in_tab(page, "Published", first, *waiting)
+    await person.press("Business settings")
+    await person.press("Connections")
+    row = person.page.locator("#connections li").filter(has_text=software)
+    await person.finds(row.get_by_text("Expired", exact=True))
+    await person.press("Manage", within=row)
+    await person.sees(software)
+    await person.press("Reconnect")
+    await log_in_at_the_provider(person)
+    await confirm(person)
+    for words in ("Settings kept", "1 rule kept", "Lists updated", "All 2 waiting items are published."):
+        await person.reads(words)
+    await person.press("Finish")
+    assert person.presses - pressed <= OUR_CLICKS
+    await person.sees(software)
+    await person.finds(person.page.get_by_text("Connected", exact=True))
+    await find_in_tab(person, "Published", first, *waiting)
     assert await kept(stack) == before, "byte for byte"
 
 
@@ -90,27 +123,35 @@ async def rows(stack: Stack, service: str, query: str) -> list[str]:
         await database.close()
 
 
-async def test_a_member_is_told_whom_to_ask(page: Page) -> None:
-    await sign_in(page, "Ben Barlow")
-    await expect(page.get_by_role("link", name="Business settings")).not_to_be_visible()
-    answer = await page.request.get("/b/biz_demo/settings/connections", headers={"Accept": "text/html"})
-    assert answer.status == 403
-    assert "Your administrators: Anna Ackroyd." in await answer.text()
+async def test_a_login_that_is_refused_at_the_provider_changes_nothing(
+    stack: Stack, person: Person, upstream: Upstream
+) -> None:
+    """J5"""
+    connection_id = await connected(stack, upstream, "xero")
+    before = await upstream.connection(connection_id)
+    await sign_in(person, "Carla Castle")
+    await person.open(f"{CONNECTIONS}/{connection_id}")
+    await person.press("Reconnect")
+    await log_in_at_the_provider(person, decision="Cancel")
+    await person.sees("The login did not work")
+    await person.reads("Access was not granted. Nothing has changed.")
+    await person.press("Try again")
+    await person.sees(f"Reconnect to {OURS}")
+    assert await upstream.connection(connection_id) == before
 
 
-async def test_access_refused_at_the_provider_changes_nothing(page: Page) -> None:
-    await sign_in(page, "Carla Castle")
-    await page.goto("/b/biz_demo/settings/connections/new/xero")
-    await press(page, "Connect software")
-    await log_in_at_the_provider(page, decision="Cancel")
-    await expect(page.get_by_role("heading", name="The login did not work")).to_be_visible()
-    await expect(page.get_by_text("Access was not granted. Nothing has changed.")).to_be_visible()
-    await press(page, "Try again")
-    await expect(page.get_by_role("heading", name="Connect Xero")).to_be_visible()
+async def test_a_member_is_told_whom_to_ask(person: Person) -> None:
+    await sign_in(person, "Ben Barlow")
+    await person.page.get_by_role("link", name="Inbox").wait_for()
+    assert await person.page.get_by_role("link", name="Business settings").count() == 0
+    await person.open(CONNECTIONS)
+    await person.sees("For administrators")
+    await person.reads("Your administrators: Anna Ackroyd.")
 
 
 async def test_a_callback_with_a_foreign_state_leads_to_a_page_that_says_where_to_start(
-    stack: Stack, page: Page
+    stack: Stack, person: Person
 ) -> None:
-    await page.goto(f"{stack.addresses['connection-svc']}/oauth/callback/xero?code=x&state=made-up")
-    await expect(page.get_by_text("This page was opened from an old or copied link.")).to_be_visible()
+    await person.open(f"{stack.addresses['connection-svc']}/oauth/callback/xero?code=x&state=made-up")
+    await person.sees("The login did not work")
+    await person.reads("This page was opened from an old or copied link.")
