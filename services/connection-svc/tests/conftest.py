@@ -89,6 +89,7 @@ def parts(database: Database, xero: FakeProvider, clock: FrozenClock, keeper: To
         confirmations=Confirmations(VAULT, YEAR, known),
         addresses=Addresses("https://relink.example", "https://relink.example"),
         issuers={},
+        paused=set(),
     )
 
 

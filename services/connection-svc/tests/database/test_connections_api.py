@@ -381,6 +381,7 @@ def test_the_routes_tried_here_are_all_that_have_an_id(parts: Parts) -> None:
 
     assert sorted(untried) == [
         "/internal/reconnect-links/{secret}",  # the secret is the right: test_links.py
+        "/internal/reconnect-links/{secret}/ask",
         "/internal/reconnect-links/{secret}/consume",
         "/oauth/callback/{provider}",  # browsers without a token: test_logins.py
         "/oauth/start/{attempt_id}",

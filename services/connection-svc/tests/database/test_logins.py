@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -44,7 +45,7 @@ from connection_svc.domain.connection import Connection, Settings
 from connection_svc.store import attempts, cases, grants
 from connection_svc.work.end_attempts import end_attempts
 from providers.errors import GrantRefused, ProviderUnavailable
-from providers.models import Organisation
+from providers.models import Organisation, Permission
 
 
 async def failure_codes(database: Database) -> list[str]:
@@ -254,6 +255,43 @@ async def test_a_provider_that_fails_leaves_nothing_half_done(
     assert await failure_codes(database) == [problem]
     assert await kept_tokens(database) == 0
     assert (await connection_in(database, attempt["connection_id"])).lifecycle == "pending"
+
+
+async def test_a_login_that_lacks_permissions_says_which(call, browser, xero: FakeProvider) -> None:
+    xero.errors = [GrantRefused("scope_missing", (Permission.BILLS, Permission.ATTACHMENTS))]
+    attempt = await begun(call)
+    await back(browser, state=await left(browser, attempt), code="c1")
+
+    after = await seen(call, attempt)
+    assert (after["problem"], after["missing_permissions"]) == ("scope_missing", ["bills", "attachments"])
+
+
+async def test_nobody_is_sent_to_the_login_of_a_paused_provider(call, parts: Parts, database: Database) -> None:
+    parts.paused.add("xero")
+    answer = await call("POST", "/api/v1/connection-attempts", CONNECT)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "provider_paused")
+    assert answer.json()["detail"] == "Xero connections are paused for maintenance."
+    assert [each["paused"] for each in (await call("GET", "/api/v1/providers")).json()["items"]] == [True]
+    async with database.acquire() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM connections") == 0
+
+
+async def test_who_has_left_for_a_provider_that_is_paused_meanwhile_comes_back(call, browser, parts: Parts) -> None:
+    attempt = await begun(call)
+    state = await left(browser, attempt)
+    parts.paused.add("xero")
+    await back(browser, state=state, code="c1")
+
+    assert (await seen(call, attempt))["state"] == "returned"
+
+
+async def test_software_for_the_web_only_is_not_connected_from_a_phone(call, xero: FakeProvider) -> None:
+    xero.facts = replace(xero.facts, mobile=False)
+    answer = await call("POST", "/api/v1/connection-attempts", CONNECT | {"channel": "mobile"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "provider_web_only")
+    assert answer.json()["errors"][0]["pointer"] == "/body/channel"
 
 
 @pytest.mark.parametrize("binding", ["of-another-browser", "", None])

@@ -14,6 +14,7 @@ from connection_svc.domain.reconnect import (
     CaseOutcome,
     LinkNotValid,
     LinkState,
+    NoNewLinkNeeded,
     ReconnectLink,
     SnoozeOutOfRange,
     due_reminder,
@@ -80,7 +81,7 @@ def test_a_snooze_ends_soon_but_not_at_once(after: timedelta) -> None:
         (a_connection(), False, EXPIRY, LinkState.VALID),
         (a_connection(generation=2), True, EXPIRY + LINK_LIFETIME, LinkState.REPAIRED),
         (an_expired_connection(generation=2), False, EXPIRY, LinkState.REPAIRED),
-        (a_connection(lifecycle=Lifecycle.DISCONNECTED), False, EXPIRY, LinkState.EXPIRED),
+        (a_connection(lifecycle=Lifecycle.DISCONNECTED), False, EXPIRY, LinkState.ENDED),
     ],
 )
 def test_a_link_tells_what_can_be_done_with_it(
@@ -95,7 +96,26 @@ def test_a_link_is_good_for_one_use() -> None:
     used = LINK.use(an_expired_connection(), now=EXPIRY)
 
     with pytest.raises(LinkNotValid, match="is used"):
-        used.use(an_expired_connection(), now=EXPIRY)
+        used.use(an_expired_connection(), attempt_id="att_2", now=EXPIRY)
+
+
+def test_a_new_link_is_asked_for_once_by_whoever_holds_one_that_is_spent_or_too_old() -> None:
+    late, connection = EXPIRY + LINK_LIFETIME, an_expired_connection()
+    asked = LINK.ask_for_another(connection, now=late)
+
+    assert asked.asked_at == late
+    assert asked.ask_for_another(connection, now=late + DAY) == asked
+    spent = LINK.use(connection, attempt_id="att_1", now=EXPIRY)
+    assert spent.ask_for_another(connection, now=EXPIRY).asked_at == EXPIRY
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [an_expired_connection(), a_connection(generation=2), a_connection(lifecycle=Lifecycle.DISCONNECTED)],
+)
+def test_no_new_link_is_asked_for_where_it_would_do_nothing_or_the_old_one_works(connection: Connection) -> None:
+    with pytest.raises(NoNewLinkNeeded):
+        LINK.ask_for_another(connection, now=EXPIRY)
 
 
 def test_a_stranger_sees_the_first_letters_only() -> None:

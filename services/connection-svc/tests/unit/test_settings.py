@@ -44,6 +44,14 @@ def test_pages_on_another_host_are_refused_because_their_cookie_would_not_arrive
     assert mistakes["web_url",].startswith("Value error, is on another host than HTTP__PUBLIC_URL")
 
 
+def test_an_operator_can_only_pause_a_provider_that_there_is() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(paused_providers={"xero", "abacus"})
+
+    mistakes = {error["loc"]: error["msg"] for error in caught.value.errors()}
+    assert mistakes["paused_providers",] == "Value error, names abacus, which is no provider"
+
+
 @pytest.mark.parametrize("web_url", ["http://localhost:8080", "http://localhost", "http://LOCALHOST:8080/"])
 def test_ports_share_their_cookies(web_url: str) -> None:
     assert ("web_url",) not in mistakes_in(web_url, public_url="http://localhost:8081")

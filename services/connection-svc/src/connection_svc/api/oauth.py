@@ -186,14 +186,17 @@ class Comeback:
         return None if params.get("code") else Problem.NO_CODE
 
     async def _exchange(self, attempt: Attempt, verifier: str, params: Mapping[str, str]) -> Problem | None:
-        """Turn the code into tokens and organisations, then keep both in one transaction."""
+        """Turn the code into tokens and organisations, then keep both in one transaction. None: all is told."""
         now, callback = self._parts.now(), self._parts.addresses.callback(attempt.provider)
         try:
             async with asyncio.timeout(PROVIDER_TIMEOUT.total_seconds()):
                 granted = await self._provider.exchange(params["code"], verifier, callback, params, now)
                 organisations = await self._provider.organisations(granted)
         except GrantRefused as refusal:
-            return Problem.SCOPE_MISSING if refusal.reason == "scope_missing" else Problem.PROVIDER_ERROR
+            if refusal.reason != "scope_missing":
+                return Problem.PROVIDER_ERROR
+            await self._fail(attempt, Problem.SCOPE_MISSING, missing=refusal.missing)
+            return None
         except (ProviderError, TimeoutError) as error:
             _log.warning("attempt.provider_error", attempt_id=attempt.id, error=str(error))
             return Problem.PROVIDER_ERROR
@@ -236,13 +239,14 @@ class Comeback:
             await self._parts.confirmations.confirm(tx, returned, organisation, by=by, now=now)
         return None
 
-    async def _fail(self, attempt: Attempt, problem: Problem) -> None:
+    async def _fail(self, attempt: Attempt, problem: Problem, *, missing: tuple[str, ...] = ()) -> None:
         """End the attempt, unless it was cancelled or started again meanwhile."""
         async with self._parts.database.transaction() as tx:
             current = await attempts.get_for_update(tx, attempt.business_id, attempt.id)
             if current.status is AttemptStatus.STARTED and current.state_hash == attempt.state_hash:
-                await attempts.save(tx, current.end(AttemptStatus.FAILED, problem))
-                await self._tell(tx, current, problem)
+                failed = current.end(AttemptStatus.FAILED, problem, missing=missing)
+                await attempts.save(tx, failed)
+                await self._tell(tx, failed, problem)
 
     async def _tell(self, tx: Tx, attempt: Attempt, problem: Problem) -> None:
         """Say that a login brought nothing, and why."""

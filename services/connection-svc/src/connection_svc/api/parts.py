@@ -1,5 +1,6 @@
 """What the routes stand on, put together in `main`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -98,7 +99,7 @@ class Parts:
     confirmations: Confirmations
     addresses: Addresses
     issuers: dict[str, str]
-    paused: frozenset[str] = frozenset()
+    paused: Collection[str]
 
     def now(self) -> datetime:
         """The domain's time."""
