@@ -22,6 +22,7 @@ from chassis.testing import FrozenClock
 from connection_svc.api.parts import Parts
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.reconnect import LINK_LIFETIME
+from connection_svc.handlers import HANDLERS
 from connection_svc.store import cases
 from providers.models import Organisation
 from relink_contracts.events import Membership
@@ -139,7 +140,9 @@ async def test_what_became_of_its_login_is_seen_behind_the_link(call, browser, c
 async def test_a_login_at_another_organisation_is_told_behind_the_link_without_its_name(
     call, browser, case_id: str, xero: FakeProvider
 ) -> None:
-    location = await followed(call, browser, await made(call, case_id))
+    xero.granted = [Organisation(OTHER.id, OTHER.name)]
+    secret = await made(call, case_id)
+    await followed(call, browser, secret)
 
     seen = await shown(call, secret)
     assert (seen["login"]["state"], seen["login"]["problem"]) == ("failed", "organisation_mismatch")

@@ -93,8 +93,9 @@ def test_a_link_tells_what_can_be_done_with_it(
 
 
 def test_a_link_is_good_for_one_use() -> None:
-    used = LINK.use(an_expired_connection(), now=EXPIRY)
+    used = LINK.use(an_expired_connection(), attempt_id="att_1", now=EXPIRY)
 
+    assert used.attempt_id == "att_1"
     with pytest.raises(LinkNotValid, match="is used"):
         used.use(an_expired_connection(), attempt_id="att_2", now=EXPIRY)
 
