@@ -1,8 +1,9 @@
 """Valid by default: providers whose answers a test writes down, grants, bills."""
 
+import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -107,6 +108,19 @@ class Practice:
         if isinstance(answer, Exception):
             raise answer
         return answer if isinstance(answer, httpx2.Response) else answer(request)
+
+
+class Endless:
+    """An answer of 100 MB, or one that never ends; `sent` counts what was taken of it."""
+
+    def __init__(self, *, pause: float = 0) -> None:
+        self.pause, self.sent = pause, 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self.sent < 100_000_000:
+            await asyncio.sleep(self.pause)
+            self.sent += 1_000_000
+            yield b" " * 1_000_000
 
 
 def ok(body: Any) -> httpx2.Response:

@@ -16,8 +16,13 @@ from providers.errors import OutcomeUnknown, Problem, ProviderError, ProviderUna
 from providers.models import Document, Permit, Published, unlimited
 
 RETRY_AFTER_UNSAID = timedelta(seconds=60)
+LONGEST_NUMBER = 9  # digits of a wait
+LONGEST_WAIT = timedelta(days=1)  # the limits of a day begin anew by then
 LARGEST_ANSWER = 32 * 1024 * 1024  # bytes; a page of 1,000 contacts has two million
+MOST_PAGES = 1_000  # of one list
 LONGEST_ANSWER = 6  # times the client's own read time-out, which is between two packets and so for ever in sum
+NOT_READABLE = (ValueError, ArithmeticError, RecursionError)  # no JSON, a number or a nesting beyond all bounds
+NOT_AS_PROMISED = (KeyError, IndexError, TypeError, AttributeError, ValueError, ArithmeticError)
 OF_THE_TRANSPORT = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -92,16 +97,17 @@ def refuse_unusable(response: httpx2.Response, *, writes: bool) -> None:
 
 
 def retry_after(response: httpx2.Response) -> timedelta:
-    """The provider's own wait in whole seconds; a minute where it names none."""
+    """The provider's own wait in whole seconds, at most a day; a minute where it names none."""
     said = response.headers.get("retry-after", "")
-    return timedelta(seconds=int(said)) if said.isdecimal() else RETRY_AFTER_UNSAID
+    named = said.isdecimal() and len(said) <= LONGEST_NUMBER
+    return min(timedelta(seconds=int(said)), LONGEST_WAIT) if named else RETRY_AFTER_UNSAID
 
 
 def parsed(response: httpx2.Response, *, writes: bool) -> Any:
     """The body as JSON with every fraction a `Decimal`."""
     try:
         return json.loads(response.content, parse_float=Decimal)
-    except ValueError as error:
+    except NOT_READABLE as error:
         raise lost("malformed", f"HTTP {response.status_code}", writes=writes) from error
 
 
@@ -110,15 +116,28 @@ def well_formed(*, writes: bool) -> Iterator[None]:
     """Reading an answer that is JSON, but not of the promised shape, is like getting none."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except NOT_AS_PROMISED as error:
         raise lost("malformed", f"{type(error).__name__}: {error}", writes=writes) from error
+
+
+def listed(value: Any) -> list[Any]:
+    """A list of an answer. Anything else could pass for an empty one, and what should be in it for gone."""
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def page_numbers() -> Iterator[int]:
+    """1, 2, 3 and so on, for whoever reads a list until its last page. A list that has none is no answer."""
+    yield from range(1, MOST_PAGES + 1)
+    raise lost("too_large", f"more than {MOST_PAGES} pages", writes=False)
 
 
 def parsed_if_json(response: httpx2.Response) -> Any:
     """The body of a refusal as JSON, or None: gateways also answer in plain text and XML."""
     try:
         return json.loads(response.content, parse_float=Decimal)
-    except ValueError:
+    except NOT_READABLE:
         return None
 
 

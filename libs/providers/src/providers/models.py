@@ -1,6 +1,7 @@
 """What passes between us and any accounting software. Times are UTC, money is `Decimal`."""
 
 import datetime as dt
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +10,19 @@ from types import MappingProxyType
 
 CallbackParams = Mapping[str, str]
 NO_PARAMS: CallbackParams = MappingProxyType({})
+
+NOT_KEPT = re.compile("[\0\ud800-\udfff]")
+"""What no database keeps of a text: nulls, and halves of characters."""
+
+
+def is_sendable(value: object) -> bool:
+    """Whether it is a token or an id: visible ASCII, since it goes back in a header."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
+
+
+def is_text(value: object) -> bool:
+    """Whether it is a text that can be kept."""
+    return isinstance(value, str) and not NOT_KEPT.search(value)
 
 
 class ListName(StrEnum):
@@ -68,12 +82,20 @@ class Grant:
 
 @dataclass(frozen=True)
 class Organisation:
-    """One set of books. `country` (ISO 3166 alpha-2) and `currency` (ISO 4217) are None where unsaid."""
+    """One set of books. `country` (ISO 3166 alpha-2) and `currency` (ISO 4217) are None where unsaid.
+
+    Raises TypeError for an id that cannot be sent and for what cannot be kept: adapters make one in `well_formed`.
+    """
 
     id: str
     name: str
     country: str | None = None
     currency: str | None = None
+
+    def __post_init__(self) -> None:
+        said = (one for one in (self.name, self.country, self.currency) if one is not None)
+        if not is_sendable(self.id) or not all(is_text(one) for one in said):
+            raise TypeError("not an organisation")
 
 
 Permit = Callable[[], Awaitable[None]]

@@ -1,7 +1,7 @@
 """OAuth 2.0 as the providers speak it: authorisation code with PKCE, refresh, a client with a secret."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -12,8 +12,8 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_r
 from pydantic import SecretStr
 
 from providers.errors import GrantRefused, ProviderUnavailable
-from providers.http import parsed, parsed_if_json, refuse_unusable, send
-from providers.models import Grant
+from providers.http import parsed, parsed_if_json, refuse_unusable, send, well_formed
+from providers.models import Grant, is_sendable
 from providers.settings import ClientSettings
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
@@ -24,6 +24,20 @@ class Credentials(Enum):
 
     HEADER = auto()
     FORM = auto()
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """A token response that holds what a grant is made of.
+
+    `refresh_lives` is None where it does not say how long the refresh token lives, `scopes` where it names none.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    lives: timedelta
+    refresh_lives: timedelta | None
+    scopes: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -63,14 +77,14 @@ class OAuthClient:
             )
         )
 
-    async def exchange(self, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
+    async def exchange(self, code: str, verifier: str, redirect_uri: str) -> TokenAnswer:
         """The token response for a login's code."""
         body = prepare_token_request(
             "authorization_code", redirect_uri=redirect_uri, code=code, code_verifier=verifier, **self._in_form()
         )
         return await self._ask_for_token(body, refused="code_refused")
 
-    async def refresh(self, refresh_token: str) -> dict[str, Any]:
+    async def refresh(self, refresh_token: str) -> TokenAnswer:
         """The token response for a refresh token."""
         body = prepare_token_request("refresh_token", refresh_token=refresh_token, **self._in_form())
         return await self._ask_for_token(body, refused="grant_revoked")
@@ -97,11 +111,12 @@ class OAuthClient:
         auth = httpx2.BasicAuth(self.client_id, self.client_secret.get_secret_value()) if in_header else None
         return await send(self.http, request, writes=False, auth=auth)
 
-    async def _ask_for_token(self, body: str, *, refused: str) -> dict[str, Any]:
+    async def _ask_for_token(self, body: str, *, refused: str) -> TokenAnswer:
         response = await self._post(self.token_url, body, FORM)
         refuse_unusable(response, writes=False)
         if response.is_success:
-            return _complete(parsed(response, writes=False))
+            with well_formed(writes=False):
+                return _read(parsed(response, writes=False))
         error = _error_in(response)
         if error == "invalid_grant":
             raise GrantRefused(refused)
@@ -111,21 +126,17 @@ class OAuthClient:
 
 
 def grant_of(
-    answer: dict[str, Any], now: datetime, *, lives_unused: timedelta | None, scopes: tuple[str, ...]
+    answer: TokenAnswer, now: datetime, *, lives_unused: timedelta | None, scopes: tuple[str, ...] | None
 ) -> Grant:
     """The grant in a token response. `lives_unused` is how long the refresh token does, where that is known."""
-    return Grant(
-        access_token=answer["access_token"],
-        refresh_token=answer["refresh_token"],
-        access_expires_at=now + timedelta(seconds=int(answer["expires_in"])),
-        refresh_expires_at=now + lives_unused if lives_unused is not None else None,
-        scopes=scopes,
-    )
-
-
-def seconds_in(answer: dict[str, Any], field: str) -> timedelta | None:
-    """A duration that a token response may name."""
-    return timedelta(seconds=int(answer[field])) if answer.get(field) else None
+    with well_formed(writes=False):
+        return Grant(
+            access_token=answer.access_token,
+            refresh_token=answer.refresh_token,
+            access_expires_at=now + answer.lives,
+            refresh_expires_at=now + lives_unused if lives_unused is not None else None,
+            scopes=scopes or (),
+        )
 
 
 def _error_in(response: httpx2.Response) -> str:
@@ -133,8 +144,33 @@ def _error_in(response: httpx2.Response) -> str:
     return str(answer.get("error", "")) if isinstance(answer, dict) else ""
 
 
-def _complete(answer: Any) -> dict[str, Any]:
-    """The token response, if it holds what a grant is made of."""
-    if not isinstance(answer, dict) or not {"access_token", "refresh_token", "expires_in"} <= answer.keys():
-        raise ProviderUnavailable("malformed", "token response")
-    return answer
+def _read(answer: Any) -> TokenAnswer:
+    """The token response, if it is whole: otherwise what is stored could be worth nothing. Raises as `well_formed`."""
+    refresh_lives = answer.get("x_refresh_token_expires_in") or answer.get("refresh_token_expires_in")
+    scope = answer.get("scope")
+    return TokenAnswer(
+        _token(answer["access_token"]),
+        _token(answer["refresh_token"]),
+        _duration(answer["expires_in"]),
+        _duration(refresh_lives) if refresh_lives else None,
+        None if scope is None else _scopes(scope),
+    )
+
+
+def _token(value: Any) -> str:
+    if not is_sendable(value):
+        raise TypeError("not a token")
+    return str(value)
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    if value != "" and not is_sendable(value):
+        raise TypeError("not scopes")
+    return tuple(value.split())
+
+
+def _duration(seconds: Any) -> timedelta:
+    lasts = timedelta(seconds=int(seconds))
+    if lasts <= timedelta(0):
+        raise ValueError("over before it began")
+    return lasts

@@ -1,15 +1,13 @@
 """What a failed call means. The same for both providers, tried through Xero; what a real network does is not here."""
 
-import asyncio
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx2
 import pytest
-from build_providers import ACCESS, Practice, a_bill, an_invoice, invoices, ok, soon
+from build_providers import ACCESS, Endless, Practice, a_bill, an_invoice, invoices, ok, soon
 
 from providers.errors import OutcomeUnknown, ProviderUnavailable, Refused, Throttled
 from providers.http import LARGEST_ANSWER, send
@@ -65,19 +63,6 @@ async def test_a_list_of_another_shape_than_promised_is_no_answer(body: bytes) -
         await practice.xero.read_list(ACCESS, ListName.ORGANISATION, None)
 
 
-class Endless:
-    """An answer of 100 MB, or one that never ends; `sent` counts what was taken of it."""
-
-    def __init__(self, *, pause: float = 0) -> None:
-        self.pause, self.sent = pause, 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while self.sent < 100_000_000:
-            await asyncio.sleep(self.pause)
-            self.sent += 1_000_000
-            yield b" " * 1_000_000
-
-
 async def test_an_answer_of_a_hundred_megabytes_is_not_read_to_its_end() -> None:
     endless = Endless()
     practice = Practice(
@@ -117,7 +102,18 @@ async def test_a_redirect_is_not_followed_with_a_token_in_hand() -> None:
     assert len(practice.calls) == 1
 
 
-@pytest.mark.parametrize(("said", "waits"), [("17", 17), ("66975", 66975), ("", 60), ("soon", 60), ("-1", 60)])
+@pytest.mark.parametrize(
+    ("said", "waits"),
+    [
+        ("17", 17),
+        ("66975", 66975),
+        ("", 60),
+        ("soon", 60),
+        ("-1", 60),
+        ("9" * 40, 60),
+        ("999999999", 86_400),
+    ],
+)
 async def test_a_throttled_call_says_how_long_to_wait(said: str, waits: int) -> None:
     busy = httpx2.Response(429, text="slow down", headers={"Retry-After": said})
     with pytest.raises(Throttled) as limit:

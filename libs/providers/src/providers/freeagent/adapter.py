@@ -38,7 +38,7 @@ from providers.models import (
     Published,
     Reading,
 )
-from providers.oauth import OAuthClient, grant_of, seconds_in
+from providers.oauth import OAuthClient, TokenAnswer, grant_of
 from providers.settings import FreeAgentSettings
 
 FACTS = ProviderFacts(
@@ -115,7 +115,7 @@ class FreeAgent:
         """The one company that the token opens."""
         company = await self._company(_whoever(grant))
         with well_formed(writes=False):
-            return [Organisation(str(company["id"]), company["name"], None, company.get("currency"))]
+            return [Organisation(_id_of(company), company["name"], None, company.get("currency"))]
 
     async def revoke(self, grant: Grant) -> None:
         """Nothing: FreeAgent offers no revocation. The customer removes us in FreeAgent."""
@@ -201,9 +201,16 @@ class FreeAgent:
         """The company behind the token, which must be the one asked for: no call can name a company."""
         company = await self._company(access, cost)
         with well_formed(writes=False):
-            if str(company["id"]) == access.organisation_id:
+            if _id_of(company) == access.organisation_id:
                 return company
         raise OrganisationGone(access.organisation_id)
+
+
+def _id_of(company: dict[str, Any]) -> str:
+    """Raises TypeError for what is no number: it would pass for another company's, and ours for gone."""
+    if type(company["id"]) is not int:
+        raise TypeError("not an id")
+    return str(company["id"])
 
 
 def _whoever(grant: Grant) -> Access:
@@ -211,5 +218,5 @@ def _whoever(grant: Grant) -> Access:
     return Access(grant.access_token, "")
 
 
-def _grant(answer: dict[str, Any], now: datetime) -> Grant:
-    return grant_of(answer, now, lives_unused=seconds_in(answer, "refresh_token_expires_in"), scopes=())
+def _grant(answer: TokenAnswer, now: datetime) -> Grant:
+    return grant_of(answer, now, lives_unused=answer.refresh_lives, scopes=())

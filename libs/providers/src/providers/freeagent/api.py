@@ -8,7 +8,7 @@ import httpx2
 
 from providers.errors import Refused, TokenRejected
 from providers.freeagent.refusals import problems_in
-from providers.http import parsed, refuse_unusable, send
+from providers.http import listed, page_numbers, parsed, refuse_unusable, send
 from providers.models import Access, Cost
 
 ROWS_PER_PAGE = 100
@@ -32,14 +32,13 @@ class FreeAgentApi:
         self, access: Access, path: str, params: Mapping[str, str] | None = None, *, cost: Cost | None = None
     ) -> AsyncIterator[dict[str, Any]]:
         """Every row of a list, page by page; the list is named as its path is."""
-        page, there_is_more = 0, True
-        while there_is_more:
-            page += 1
+        for page in page_numbers():
             paged: dict[str, str | int] = {**(params or {}), "page": page, "per_page": ROWS_PER_PAGE}
             response = await self._get(access, path, paged, cost)
-            for row in parsed(response, writes=False)[path.removeprefix("/")]:
+            for row in listed(parsed(response, writes=False)[path.removeprefix("/")]):
                 yield row
-            there_is_more = "next" in response.links
+            if "next" not in response.links:
+                return
 
     async def write(
         self, access: Access, method: str, path: str, document: dict[str, Any], *, deadline: float | None = None

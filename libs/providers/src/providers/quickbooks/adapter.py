@@ -27,7 +27,7 @@ from providers.models import (
     Published,
     Reading,
 )
-from providers.oauth import OAuthClient, grant_of, seconds_in
+from providers.oauth import OAuthClient, TokenAnswer, grant_of
 from providers.quickbooks import lists
 from providers.quickbooks.api import LONGEST_KEY, QuickBooksApi, quoted, refuse_fault
 from providers.quickbooks.bills import document_of, short_number
@@ -217,6 +217,6 @@ class QuickBooks:
             )
 
 
-def _grant(answer: dict[str, Any], now: datetime, realm: str | None) -> Grant:
-    lives_unused = seconds_in(answer, "x_refresh_token_expires_in")
-    return replace(grant_of(answer, now, lives_unused=lives_unused, scopes=SCOPES), organisation_hint=realm)
+def _grant(answer: TokenAnswer, now: datetime, realm: str | None) -> Grant:
+    grant = grant_of(answer, now, lives_unused=answer.refresh_lives, scopes=SCOPES)
+    return replace(grant, organisation_hint=realm)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from providers.errors import Refused, TokenRejected
-from providers.http import lost, parsed, parsed_if_json, refuse_unusable, send
+from providers.http import listed, lost, page_numbers, parsed, parsed_if_json, refuse_unusable, send
 from providers.models import Access, Cost
 from providers.quickbooks.refusals import BROKEN, errors_in, problem_of
 
@@ -43,17 +43,16 @@ class QuickBooksApi:
     ) -> AsyncIterator[dict[str, Any]]:
         """Every row of a query, page by page. `where` is a condition with its values quoted."""
         condition = f" WHERE {where}" if where else ""
-        start = 1
-        while True:
+        for number in page_numbers():
+            start = (number - 1) * ROWS_PER_PAGE + 1
             page_of = f"STARTPOSITION {start} MAXRESULTS {ROWS_PER_PAGE}"
             statement = f"SELECT * FROM {entity}{condition} ORDERBY Id {page_of}"  # noqa: S608 - values come quoted
             answer = await self.read(access, "/query", {"query": statement}, cost=cost)
-            page = answer["QueryResponse"].get(entity, [])
+            page = listed(answer["QueryResponse"].get(entity, []))
             for row in page:
                 yield row
             if len(page) < ROWS_PER_PAGE:
                 return
-            start += ROWS_PER_PAGE
 
     async def create(
         self, access: Access, path: str, document: dict[str, Any], *, key: str, deadline: float | None = None

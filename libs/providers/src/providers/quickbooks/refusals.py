@@ -31,7 +31,7 @@ def errors_in(body: Any) -> list[dict[str, Any]]:
         return []
     fault = _lowered(body).get("fault")
     errors = _lowered(fault).get("error") if isinstance(fault, dict) else None
-    return [_lowered(error) for error in errors or ()]
+    return [_lowered(error) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
 def problem_of(error: dict[str, Any]) -> Problem:
@@ -40,13 +40,13 @@ def problem_of(error: dict[str, Any]) -> Problem:
     message = ": ".join(part for part in (str(error.get("message") or ""), detail) if part) or f"error {code}"
     if code in UNKNOWN_REFERENCE:
         said = f"{message} {error.get('element') or ''}".lower()
-        for word, ours, field in REFERENCES:
+        for word, missing, of in REFERENCES:
             if word in said:
-                return Problem(ours, field, message)
+                return Problem(missing, of, message)
         return Problem("document_missing" if code == "610" else "value_invalid", None, message)
     if code == BUSINESS_RULE and "currency" in message.lower():
         return Problem("currency_unsupported", "currency", message)
-    ours, field = CODES.get(code, ("value_invalid", error.get("element") or None))
+    ours, field = CODES.get(code, ("value_invalid", str(error.get("element") or "") or None))
     return Problem(ours, field, message)
 
 

@@ -35,7 +35,7 @@ from providers.models import (
     Published,
     Reading,
 )
-from providers.oauth import Credentials, OAuthClient, grant_of, seconds_in
+from providers.oauth import Credentials, OAuthClient, TokenAnswer, grant_of
 from providers.sage import lists
 from providers.sage.api import SageApi
 from providers.sage.bills import idempotency_id, invoice_of
@@ -197,7 +197,7 @@ class Sage:
         return None
 
 
-def _grant(answer: dict[str, Any], now: datetime) -> Grant:
+def _grant(answer: TokenAnswer, now: datetime) -> Grant:
     """A response that names no scope gave the one that was asked for (RFC 6749, 5.1)."""
-    scopes = tuple(answer["scope"].split()) if answer.get("scope") is not None else SCOPES
-    return grant_of(answer, now, lives_unused=seconds_in(answer, "refresh_token_expires_in"), scopes=scopes)
+    scopes = SCOPES if answer.scopes is None else answer.scopes
+    return grant_of(answer, now, lives_unused=answer.refresh_lives, scopes=scopes)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from providers.errors import OrganisationGone, ProviderError, Refused, TokenRejected
-from providers.http import parsed, refuse_unusable, send, well_formed
+from providers.http import listed, page_numbers, parsed, refuse_unusable, send, well_formed
 from providers.models import Access, Cost, Permit, unlimited
 from providers.sage.refusals import errors_in, problem_of, sentence_of, speaks_of_the_subscription
 
@@ -75,19 +75,19 @@ class SageApi:
         # What answers a business that is not the person's any more is not documented. Only
         # the list of businesses may end a customer's connection.
         reachable = await self.businesses(access.access_token)
-        if any(one["id"] == access.organisation_id for one in reachable):
-            return Refused(*(problem_of(error) for error in errors_in(response)))
+        with well_formed(writes=False):
+            if access.organisation_id in {one["id"] for one in reachable}:
+                return Refused(*(problem_of(error) for error in errors_in(response)))
         return OrganisationGone(access.organisation_id)
 
 
 async def _page_by_page(page_of: Callable[[dict[str, int]], Awaitable[Any]]) -> AsyncIterator[dict[str, Any]]:
-    page, there_is_more = 0, True
-    while there_is_more:
-        page += 1
+    for page in page_numbers():
         answer = await page_of({"page": page, "items_per_page": ITEMS_PER_PAGE})
-        for item in answer["$items"]:
+        for item in listed(answer["$items"]):
             yield item
-        there_is_more = bool(answer["$next"])
+        if not answer["$next"]:
+            return
 
 
 def _refuse_unusable(response: httpx2.Response, *, writes: bool) -> None:

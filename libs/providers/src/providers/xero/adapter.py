@@ -14,7 +14,7 @@ import httpx2
 
 from providers.documents import refuse_unfit
 from providers.errors import GrantRefused, OrganisationGone, OutcomeUnknown, Problem, Refused
-from providers.http import attachment_key, fitted_key, well_formed
+from providers.http import NOT_AS_PROMISED, NOT_READABLE, attachment_key, fitted_key, listed, page_numbers, well_formed
 from providers.interface import CallLimits, ListNotOffered, NamedBy, ProviderFacts, Revocation, Rotation
 from providers.lists import read
 from providers.models import (
@@ -30,8 +30,9 @@ from providers.models import (
     Permission,
     Published,
     Reading,
+    is_sendable,
 )
-from providers.oauth import OAuthClient, grant_of
+from providers.oauth import OAuthClient, TokenAnswer, grant_of
 from providers.settings import XeroSettings
 from providers.xero import lists
 from providers.xero.api import XeroApi
@@ -131,9 +132,10 @@ class Xero:
         An organisation that was chosen again in a later login belongs to that login and stays. Without
         `organisation_hint` everything chosen in this login is disconnected.
         """
-        for one in await self._api.connections(grant.access_token, grant.authorisation_event):
-            if grant.organisation_hint in {None, one["tenantId"]}:
-                await self._api.disconnect(grant.access_token, one["id"])
+        with well_formed(writes=False):
+            for one in await self._api.connections(grant.access_token, grant.authorisation_event):
+                if grant.organisation_hint in {None, one["tenantId"]}:
+                    await self._api.disconnect(grant.access_token, one["id"])
         if not await self._api.connections(grant.access_token):
             await self._oauth.revoke(self._revoke_url, grant.refresh_token)
 
@@ -218,20 +220,19 @@ class Xero:
     async def _records(self, access: Access, resource: str, cost: Cost, **params: str) -> list[dict[str, Any]]:
         answer = await self._api.read(access, f"/{resource}", params)
         cost.add(answer.size)
-        return list(answer.body["Organisations" if resource == "Organisation" else resource])
+        return listed(answer.body["Organisations" if resource == "Organisation" else resource])
 
     async def _contacts(
         self, access: Access, modified_since: datetime | None, cost: Cost
     ) -> AsyncIterator[dict[str, Any]]:
         since = {"If-Modified-Since": f"{modified_since.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if modified_since else {}
-        page, pages = 0, 1
-        while page < pages:
-            page += 1
+        for page in page_numbers():
             answer = await self._api.read(access, "/Contacts", {**CONTACT_PAGES, "page": page}, since)
             cost.add(answer.size)
-            pages = answer.body["pagination"]["pageCount"]
-            for contact in answer.body["Contacts"]:
+            for contact in listed(answer.body["Contacts"]):
                 yield contact
+            if page >= answer.body["pagination"]["pageCount"]:
+                return
 
     async def _contact_named(self, access: Access, name: str) -> str | None:
         answer = await self._api.read(access, "/Contacts", {"searchTerm": name, "page": 1, "pageSize": 100})
@@ -249,18 +250,16 @@ class Xero:
             narrowed["ContactIDs"] = bill.supplier_id
         if bill.number and "," not in bill.number:  # the parameter is a list, and a comma in a number would split it
             narrowed["InvoiceNumbers"] = bill.number
-        page, pages = 0, 1
-        while page < pages:
-            page += 1
+        for page in page_numbers():
             answer = await self._api.read(access, "/Invoices", narrowed | {"page": page})
-            pages = answer.body["pagination"]["pageCount"]
-            for invoice in answer.body["Invoices"]:
+            for invoice in listed(answer.body["Invoices"]):
                 yield invoice
+            if page >= answer.body["pagination"]["pageCount"]:
+                return
 
 
-def _grant(answer: dict[str, Any], now: datetime) -> Grant:
-    scopes = tuple(answer.get("scope", "").split())
-    grant = grant_of(answer, now, lives_unused=FACTS.idle_limit, scopes=scopes)
+def _grant(answer: TokenAnswer, now: datetime) -> Grant:
+    grant = grant_of(answer, now, lives_unused=FACTS.idle_limit, scopes=answer.scopes)
     return replace(grant, authorisation_event=_authentication_event(grant.access_token))
 
 
@@ -268,11 +267,10 @@ def _authentication_event(access_token: str) -> str | None:
     """The login this token comes from. The signature is not checked: the token came from Xero itself a moment ago."""
     try:
         payload = access_token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+        event = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["authentication_event_id"]
+    except (*NOT_AS_PROMISED, *NOT_READABLE):
         return None
-    event = claims.get("authentication_event_id")
-    return str(event) if event else None
+    return event if is_sendable(event) else None
 
 
 def _only(answer: Any, plural: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from providers.errors import OrganisationGone, ProviderError, Refused, TokenRejected
-from providers.http import lost, parsed, parsed_if_json, refuse_unusable, send, well_formed
+from providers.http import listed, lost, parsed, parsed_if_json, refuse_unusable, send, well_formed
 from providers.models import Access
 from providers.xero.refusals import gateway_detail, problems_in
 
@@ -79,9 +79,7 @@ class XeroApi:
             raise lost("unexpected", f"HTTP {response.status_code}", writes=False)
         answer = parsed(response, writes=False)
         with well_formed(writes=False):
-            if not isinstance(answer, list):  # an object would pass for an empty list, and our organisation for gone
-                raise TypeError("not a list")
-            return [one for one in answer if one.get("tenantType") == "ORGANISATION"]
+            return [one for one in listed(answer) if one["tenantType"] == "ORGANISATION"]
 
     async def disconnect(self, access_token: str, connection_id: str) -> None:
         """End our access to one organisation. One that has ended already is fine."""
@@ -106,14 +104,16 @@ class XeroApi:
                 raise TokenRejected(detail)
             if response.status_code == httpx2.codes.FORBIDDEN:
                 raise await self._why_forbidden(access, detail)
-        raise Refused(*problems_in(response.status_code, body, response.text))
+        with well_formed(writes=writes):
+            raise Refused(*problems_in(response.status_code, body, response.text))
 
     async def _why_forbidden(self, access: Access, detail: str) -> ProviderError:
         # The same 403 answers a missing header, an old token and a disconnected organisation. Only
         # the list of connections tells them apart, and only its word may end a customer's connection.
         reachable = await self.connections(access.access_token)
-        if any(one["tenantId"] == access.organisation_id for one in reachable):
-            return TokenRejected(detail)
+        with well_formed(writes=False):
+            if access.organisation_id in {one["tenantId"] for one in reachable}:
+                return TokenRejected(detail)
         return OrganisationGone(access.organisation_id)
 
 
