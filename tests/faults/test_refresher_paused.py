@@ -1,13 +1,14 @@
 """A refresh paused past its lease and continued: the newest token at the provider is the one stored, whoever got it.
 
 The paused one holds a token that is not stored. Another replica refreshes meanwhile, with the old one: a provider with
-grace gives it a newer token, one without refuses it, which then must not be believed.
+grace gives it a newer token, one without refuses it, which then must not be believed, whatever its clock says.
 """
 
 import random
 import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -31,6 +32,7 @@ async def test_a_replica_is_paused_with_the_token_in_its_hands(
     assert waiting.did("refresh.begun") == 0, "the lease of the paused one is valid"
     assert granted.overlaps() == 0
     await granted.let_leases_end()
+    granted.move_clock(timedelta(minutes=plan.choice([-10, 0, 10])))
     other = await granted.start("keeper", connection, name="other", commands=1)
     await other.ended()
     assert other.did("refresh.begun") == 1

@@ -30,6 +30,7 @@ from simulator.testing import KNOWN, Practice
 BUSINESS: Final = "biz_faults"
 RING: Final = {"old": bytes(range(32)).hex(), "new": bytes(range(32, 64)).hex()}
 YEAR, DAY = timedelta(days=365), timedelta(days=1)
+_OUTCOMES_SETTLE = "UPDATE grants SET unsettled_since = unsettled_since - interval '1 minute'"
 _LEASES_END = "UPDATE grants SET leased_until = 'epoch', backing_off_until = 'epoch'"
 
 
@@ -112,6 +113,11 @@ class Granted:
     async def let_leases_end(self) -> None:
         """As half a minute would: their clock is the database's."""
         await self.ground.value(_LEASES_END)
+
+    async def let_outcomes_settle(self) -> None:
+        """As a minute would: after it nobody can be about to store what a refresh brought."""
+        await self.let_leases_end()
+        await self.ground.value(_OUTCOMES_SETTLE)
 
     async def said(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
         """What was said of each connection, in order: the event's short name and its data."""

@@ -16,11 +16,14 @@ from build_connection_svc import (
     some_tokens,
     stored,
 )
+from prometheus_client import REGISTRY
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
+from connection_svc.domain.access_return import Outcome
 from connection_svc.domain.connection import Connection, Lifecycle
 from connection_svc.store import access_returns, grants
+from connection_svc.store.sealing import Vault
 from connection_svc.work.give_back import AccessReturner, return_access
 from providers.errors import GrantRefused, ProviderUnavailable
 from providers.interface import Revocation
@@ -94,6 +97,30 @@ async def test_access_that_is_dead_already_counts_as_given_back(
     xero.errors = [GrantRefused("grant_revoked")]
 
     assert (await left(call, connection))["access"] == "given_back"
+
+
+async def test_damaged_tokens_cannot_be_given_back_and_alarm(
+    *, call, connection: Connection, database: Database, xero: FakeProvider
+) -> None:
+    async with database.acquire() as tx:
+        await tx.execute("UPDATE grants SET wrapped_key = 'damaged'")
+    before = damage_seen()
+
+    assert (await left(call, connection))["access"] == "not_possible"
+    assert (xero.revoked, damage_seen()) == ([], before + 1)
+
+
+def damage_seen() -> float:
+    return REGISTRY.get_sample_value("undecipherable_secrets_total", {"table": "grants"}) or 0
+
+
+async def test_tokens_whose_key_is_missing_from_the_ring_are_not_given_up(
+    connection: Connection, database: Database, xero: FakeProvider, clock: FrozenClock
+) -> None:
+    ring_without = Vault({"k2": bytes(32)}, current="k2")
+    returner = AccessReturner(database, ring_without, {"xero": xero}, clock)
+
+    assert await returner.give_back(connection) is Outcome.NOT_YET
 
 
 async def test_where_a_provider_takes_nothing_back_the_customer_is_told_and_nobody_is_asked(

@@ -26,14 +26,14 @@ def test_a_token_is_fresh_while_more_than_the_margin_is_left(minutes_left: int, 
 
 
 def test_a_refusal_is_believed_when_no_earlier_refresh_is_open() -> None:
-    assert refusal_unproven_for(a_grant(), now=NOON) == timedelta(0)
+    assert refusal_unproven_for(a_grant()) == timedelta(0)
 
 
 def test_a_refusal_proves_nothing_while_an_earlier_refresh_may_still_store_its_token() -> None:
-    grant = a_grant(unsettled_since=NOON)
+    open_for_ten = a_grant(unsettled_for=timedelta(seconds=10))
 
-    assert refusal_unproven_for(grant, now=NOON + timedelta(seconds=10)) == OUTCOME_WAIT - timedelta(seconds=10)
-    assert refusal_unproven_for(grant, now=NOON + OUTCOME_WAIT) == timedelta(0)
+    assert refusal_unproven_for(open_for_ten) == OUTCOME_WAIT - timedelta(seconds=10)
+    assert refusal_unproven_for(a_grant(unsettled_for=OUTCOME_WAIT)) == timedelta(0)
 
 
 def test_a_report_soon_after_a_forced_refresh_forces_no_other() -> None:

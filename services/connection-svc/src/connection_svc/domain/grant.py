@@ -39,8 +39,9 @@ class Grant:
 
     `version` grows with every token stored: a rotated token is stored only over the version it came from.
     `unsettled_since` is the start of the latest refresh whose outcome is not known: until it is, the provider may
-    hold a newer refresh token than ours. `leased_for` (somebody refreshes) and `backing_off_for` (the provider gave no
-    answer) are by the database's clock at the time of reading; no refresh starts before both have passed.
+    hold a newer refresh token than ours. No refresh starts before `leased_for` (somebody refreshes) and
+    `backing_off_for` (the provider gave no answer) have passed. These are by the database's clock, the durations at
+    the time of reading: replicas need not agree on the time of day.
     """
 
     connection_id: str
@@ -49,6 +50,7 @@ class Grant:
     tokens: Tokens
     failed_refreshes: int = 0
     unsettled_since: datetime | None = None
+    unsettled_for: timedelta | None = None
     forced_at: datetime | None = None  # the latest refresh because a caller's token was rejected
     leased_for: timedelta = timedelta(0)
     backing_off_for: timedelta = timedelta(0)
@@ -59,14 +61,14 @@ def is_fresh(grant: Grant, *, now: datetime, margin: timedelta) -> bool:
     return grant.tokens.access_expires_at - now > margin
 
 
-def refusal_unproven_for(grant: Grant, *, now: datetime) -> timedelta:
-    """How long `invalid_grant` proves nothing yet; zero when it is to be believed.
+def refusal_unproven_for(before: Grant) -> timedelta:
+    """How long `invalid_grant` for a refresh of `before` proves nothing yet; zero when it is to be believed.
 
     An earlier refresh without a known outcome may have rotated the token and be about to store it.
     """
-    if grant.unsettled_since is None:
+    if before.unsettled_for is None:
         return timedelta(0)
-    return max(grant.unsettled_since + OUTCOME_WAIT - now, timedelta(0))
+    return max(OUTCOME_WAIT - before.unsettled_for, timedelta(0))
 
 
 def was_just_forced(grant: Grant, *, now: datetime) -> bool:

@@ -11,7 +11,8 @@ from connection_svc.store.sealing import KeyMissing, Place, Sealed, Undecipherab
 
 _SELECT = """
 SELECT *, greatest(leased_until - clock_timestamp(), '0'::interval) AS leased_for,
-       greatest(backing_off_until - clock_timestamp(), '0'::interval) AS backing_off_for
+       greatest(backing_off_until - clock_timestamp(), '0'::interval) AS backing_off_for,
+       clock_timestamp() - unsettled_since AS unsettled_for
   FROM grants WHERE connection_id = $1 AND business_id = $2
 """
 
@@ -41,7 +42,8 @@ UPDATE grants
 """
 
 LEASE = """
-UPDATE grants SET lease = lease + 1, leased_until = clock_timestamp() + $4::interval, unsettled_since = $5
+UPDATE grants
+   SET lease = lease + 1, leased_until = clock_timestamp() + $4::interval, unsettled_since = clock_timestamp()
  WHERE connection_id = $1 AND business_id = $2 AND version = $3
 RETURNING lease
 """
@@ -49,7 +51,7 @@ RETURNING lease
 GIVE_UP = """
 UPDATE grants
    SET leased_until = 'epoch', backing_off_until = clock_timestamp() + $4::interval,
-       failed_refreshes = failed_refreshes + 1, unsettled_since = $5
+       failed_refreshes = failed_refreshes + 1, unsettled_since = CASE WHEN $5 THEN $6 ELSE unsettled_since END
  WHERE connection_id = $1 AND business_id = $2 AND lease = $3
 """
 
@@ -108,16 +110,20 @@ async def rotate(tx: Tx, vault: Vault, before: Grant, tokens: Tokens, *, forced:
     return bool(done == "UPDATE 1")
 
 
-async def lease(tx: Tx, grant: Grant, *, ttl: timedelta, now: datetime) -> int:
+async def lease(tx: Tx, grant: Grant, *, ttl: timedelta) -> int:
     """Take the right to refresh, and write down that the outcome is open. The caller holds the row and looked at it."""
-    number = await tx.fetchval(LEASE, grant.connection_id, grant.business_id, grant.version, ttl, now)
+    number = await tx.fetchval(LEASE, grant.connection_id, grant.business_id, grant.version, ttl)
     assert isinstance(number, int), "the row is locked: its version cannot have changed"
     return number
 
 
-async def give_up(tx: Tx, grant: Grant, *, lease: int, pause: timedelta, unsettled_since: datetime | None) -> None:
-    """A refresh brought no token. Does nothing once the lease is somebody else's."""
-    await tx.execute(GIVE_UP, grant.connection_id, grant.business_id, lease, pause, unsettled_since)
+async def give_up(tx: Tx, before: Grant, *, lease: int, pause: timedelta, did_nothing: bool) -> None:
+    """A refresh of `before` brought no token. Does nothing once the lease is somebody else's.
+
+    `did_nothing`: the provider said so; what was open before the refresh is then still as open as it was.
+    """
+    which = (before.connection_id, before.business_id, lease)
+    await tx.execute(GIVE_UP, *which, pause, did_nothing, before.unsettled_since)
 
 
 async def set_aside(tx: Tx, vault: Vault, connection: Connection, *, now: datetime, pause: timedelta) -> bool:
@@ -182,6 +188,7 @@ def _grant(vault: Vault, row: asyncpg.Record) -> Grant:
         tokens=tokens_of(vault, place, row),
         failed_refreshes=row["failed_refreshes"],
         unsettled_since=row["unsettled_since"],
+        unsettled_for=row["unsettled_for"],
         forced_at=row["forced_at"],
         leased_for=row["leased_for"],
         backing_off_for=row["backing_off_for"],

@@ -7,12 +7,13 @@ import structlog
 
 from chassis.clock import Clock
 from chassis.database import Database, Tx
-from connection_svc import incoming
+from connection_svc import incoming, metrics
 from connection_svc.domain.access_return import AccessReturn, Outcome
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.grant import Grant, Tokens, is_fresh
 from connection_svc.store import access_returns, connections, grants, history
-from connection_svc.store.sealing import Undecipherable, Vault
+from connection_svc.store.grants import Quarantined
+from connection_svc.store.sealing import KeyMissing, Undecipherable, Vault
 from providers import Providers
 from providers.errors import GrantRefused, ProviderError
 from providers.interface import Revocation
@@ -49,8 +50,8 @@ class AccessReturner:
                 await provider.revoke(incoming.grant_of_login(tokens, connection.organisation))
         except GrantRefused:
             return Outcome.GIVEN_BACK
-        except Undecipherable:
-            return Outcome.NOT_POSSIBLE
+        except Undecipherable as damage:
+            return _unreadable(connection, damage)
         except (ProviderError, TimeoutError, _BeingRefreshed) as trouble:
             _log.warning("access.not_given_back", connection_id=connection.id, error=str(trouble))
             return Outcome.NOT_YET
@@ -65,7 +66,7 @@ class AccessReturner:
             held = await grants.find_for_update(tx, self._vault, grant.business_id, grant.connection_id)
             if held is None or held.version != grant.version or held.leased_for:
                 raise _BeingRefreshed
-            await grants.lease(tx, held, ttl=LEASE, now=now)
+            await grants.lease(tx, held, ttl=LEASE)
         granted = await provider.refresh(grant.tokens.refresh_token, now)
         tokens = incoming.renewed(grant.tokens, granted, provider, now=now)
         async with self._database.transaction() as tx:
@@ -75,6 +76,14 @@ class AccessReturner:
 
 class _BeingRefreshed(Exception):
     """Somebody else refreshes this grant at the moment."""
+
+
+def _unreadable(connection: Connection, damage: Undecipherable) -> Outcome:
+    """Tokens that only lack a key are tried again; damaged ones are shown to nobody, and a person is called."""
+    if not isinstance(damage, Quarantined):
+        metrics.undecipherable.labels(damage.place.table).inc()
+        _log.error("grant.undecipherable", connection_id=connection.id, error=str(damage))
+    return Outcome.NOT_YET if isinstance(damage, KeyMissing) else Outcome.NOT_POSSIBLE
 
 
 async def return_access(database: Database, returner: AccessReturner, clock: Clock) -> bool:

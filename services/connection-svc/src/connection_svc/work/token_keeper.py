@@ -9,12 +9,14 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
+import asyncpg
 import structlog
 
 from chassis import failpoints
 from chassis.clock import Clock
-from chassis.database import Database
+from chassis.database import Database, is_outage
 from connection_svc import incoming, metrics
 from connection_svc.domain.connection import Connection, DetectedBy, Lifecycle, why_expired
 from connection_svc.domain.grant import (
@@ -48,6 +50,7 @@ from providers.errors import (
 
 PROVIDER_TIMEOUT = timedelta(seconds=20)
 LEASE = timedelta(seconds=30)  # longer than a call may take; half of OUTCOME_WAIT
+STORING = timedelta(seconds=15)  # with the call, and a last try, it ends within OUTCOME_WAIT
 PATIENCE = timedelta(seconds=5)  # how long a caller waits for somebody else's refresh
 LAST_MINUTE = timedelta(minutes=1)
 
@@ -182,9 +185,8 @@ class TokenKeeper:
                 return None
             if grant.backing_off_for:
                 return Checking(NotUsableYet.PROVIDER_UNAVAILABLE, grant.backing_off_for)
-            now = self._clock.now()
-            lease = await grants.lease(tx, grant, ttl=LEASE, now=now)
-            return _Turn(connection, grant, lease, now, asked_by, forced)
+            lease = await grants.lease(tx, grant, ttl=LEASE)
+            return _Turn(connection, grant, lease, self._clock.now(), asked_by, forced)
 
     async def _refresh(self, turn: _Turn) -> AccessAnswer:
         """One call of the token endpoint, and its consequence."""
@@ -196,18 +198,15 @@ class TokenKeeper:
             metrics.refreshes.labels(provider.name, "refused").inc()
             return await self._refused(turn)
         except Throttled as limit:
-            # Nothing was done there, so what was open before this call is still as open as it was.
-            return await self._no_answer(turn, "throttled", limit.retry_after, turn.grant.unsettled_since)
+            return await self._no_answer(turn, "throttled", limit.retry_after)
         except (ProviderUnavailable, TimeoutError):
-            pause = backoff(turn.grant.failed_refreshes + 1)
-            return await self._no_answer(turn, "unavailable", pause, turn.begun_at)
+            return await self._no_answer(turn, "unavailable", backoff(turn.grant.failed_refreshes + 1))
         failpoints.reach("grant.rotated")
         tokens = incoming.renewed(turn.grant.tokens, granted, provider, now=turn.begun_at)
         return await self._store(turn, tokens)
 
     async def _store(self, turn: _Turn, tokens: Tokens) -> AccessAnswer:
-        async with self._database.transaction() as tx:
-            stored = await grants.rotate(tx, self._vault, turn.grant, tokens, forced=turn.forced)
+        stored = await self._rotate(turn, tokens)
         metrics.refreshes.labels(turn.connection.provider, "stored" if stored else "outrun").inc()
         if stored:
             return _usable(turn.connection, tokens)
@@ -216,13 +215,30 @@ class TokenKeeper:
             newer = await grants.find(tx, self._vault, turn.grant.business_id, turn.grant.connection_id)
         return _usable(turn.connection, newer.tokens) if newer else Checking(NotUsableYet.REFRESHING, PATIENCE)
 
+    async def _rotate(self, turn: _Turn, tokens: Tokens) -> bool:
+        """Nobody else has these tokens, and the provider takes no others any more: a short outage must not cost them.
+
+        After a commit whose answer was lost the second try finds them stored.
+        """
+        give_up_at = time.monotonic() + STORING.total_seconds()
+        while True:
+            try:
+                async with self._database.transaction() as tx:
+                    return await grants.rotate(tx, self._vault, turn.grant, tokens, forced=turn.forced)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if not is_outage(error) or time.monotonic() >= give_up_at:
+                    raise
+                _log.warning("grant.not_stored_yet", connection_id=turn.connection.id, error=str(error))
+            await asyncio.sleep(0.2)
+
     async def _no_answer(
-        self, turn: _Turn, outcome: str, pause: timedelta, unsettled_since: datetime | None
+        self, turn: _Turn, outcome: Literal["throttled", "unavailable"], pause: timedelta
     ) -> AccessAnswer:
         provider = turn.connection.provider
         metrics.refreshes.labels(provider, outcome).inc()
         async with self._database.transaction() as tx:
-            await grants.give_up(tx, turn.grant, lease=turn.lease, pause=pause, unsettled_since=unsettled_since)
+            did_nothing = outcome == "throttled"
+            await grants.give_up(tx, turn.grant, lease=turn.lease, pause=pause, did_nothing=did_nothing)
             if turn.grant.failed_refreshes == 0:  # the first of a row: the others would fill the timeline
                 entry = history.Entry(self._clock.now(), "refresh_failed", "provider", provider, {"because": outcome})
                 await history.add(tx, turn.connection, entry)
@@ -240,11 +256,9 @@ class TokenKeeper:
                 return _over(connection)
             if held.version != turn.grant.version:
                 return _usable(connection, held.tokens)
-            unproven_for = refusal_unproven_for(turn.grant, now=now)
+            unproven_for = refusal_unproven_for(turn.grant)
             if unproven_for:
-                await grants.give_up(
-                    tx, held, lease=turn.lease, pause=unproven_for, unsettled_since=turn.grant.unsettled_since
-                )
+                await grants.give_up(tx, turn.grant, lease=turn.lease, pause=unproven_for, did_nothing=True)
                 return Checking(NotUsableYet.REFUSAL_UNPROVEN, unproven_for)
             ends = held.tokens.refresh_expires_at
             reason = why_expired(connection, refresh_expires_at=ends, organisation_gone=False, now=now)
