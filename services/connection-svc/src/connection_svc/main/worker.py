@@ -13,6 +13,7 @@ from connection_svc.main import SERVICE, VERSION, database_of, http_client, vaul
 from connection_svc.settings import Settings
 from connection_svc.work.check_reported import check_reported
 from connection_svc.work.end_attempts import end_attempts
+from connection_svc.work.forget_old import forget_old
 from connection_svc.work.give_back import AccessReturner, return_access
 from connection_svc.work.judge_health import HealthJudge
 from connection_svc.work.measure import measure
@@ -44,6 +45,7 @@ async def run(settings: Settings) -> None:
             Loop("end-attempts", lambda: end_attempts(database, now), every=second),
             Loop("return-access", lambda: return_access(database, returner, now), every=second),
             Loop("measure", lambda: measure(database, now), every=minute),
+            Loop("forget-old", lambda: forget_old(database, now), every=60 * minute),
             Loop("refresh-idle", lambda: refresh_idle(database, keeper, now), every=minute),
             Loop("say-states", lambda: say_states_weekly(database, now, holder=uuid4().hex), every=60 * minute),
             http=(app, settings.http.host, settings.http.port),

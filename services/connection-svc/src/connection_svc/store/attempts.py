@@ -61,6 +61,13 @@ TOKENS = "SELECT * FROM attempt_grants WHERE attempt_id = $1 AND business_id = $
 
 FORGET_TOKENS = "DELETE FROM attempt_grants WHERE attempt_id = $1 AND business_id = $2"
 
+FORGET_OLD = """
+WITH gone AS (DELETE FROM attempts WHERE id IN (
+    SELECT id FROM attempts WHERE status NOT IN ('started', 'returned') AND expires_at <= $1
+     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+) RETURNING id) SELECT count(*) FROM gone
+"""
+
 
 class UnknownAttempt(LookupError):
     """The business has no such attempt; somebody else's is unknown, too."""
@@ -181,6 +188,11 @@ async def kept_tokens(tx: Tx, vault: Vault, attempt: Attempt) -> Tokens:
 async def forget_tokens(tx: Tx, attempt: Attempt) -> None:
     """The attempt ended: its tokens are the connection's now, or nobody's."""
     await tx.execute(FORGET_TOKENS, attempt.id, attempt.business_id)
+
+
+async def forget_old(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Delete attempts, of any business, that have ended and whose time was over before; how many."""
+    return int(await tx.fetchval(FORGET_OLD, before, limit))
 
 
 def _required(row: asyncpg.Record | None, attempt_id: str) -> Attempt:

@@ -1,5 +1,7 @@
 """Reconnect links, known by the hashes of their secrets."""
 
+from datetime import datetime
+
 import asyncpg
 
 from chassis.database import Tx
@@ -17,6 +19,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
 SAVE = """
 UPDATE reconnect_links SET used_at = $3, attempt_id = $4, asked_at = $5 WHERE token_hash = $1 AND business_id = $2
+"""
+
+FORGET_OLD = """
+WITH gone AS (DELETE FROM reconnect_links WHERE token_hash IN (
+    SELECT token_hash FROM reconnect_links WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+) RETURNING token_hash) SELECT count(*) FROM gone
 """
 
 
@@ -53,6 +61,11 @@ async def add(tx: Tx, link: ReconnectLink) -> None:
 async def save(tx: Tx, link: ReconnectLink) -> None:
     """The caller holds the row of the link's connection."""
     await tx.execute(SAVE, link.token_hash, link.business_id, link.used_at, link.attempt_id, link.asked_at)
+
+
+async def forget_old(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Delete links, of any business, whose time was over before; how many."""
+    return int(await tx.fetchval(FORGET_OLD, before, limit))
 
 
 def _link(row: asyncpg.Record) -> ReconnectLink:
