@@ -146,7 +146,7 @@ async def test_a_connection_is_explained_by_its_providers_trouble_and_is_as_it_w
 
     assert (await call("GET", f"{at}/explain")).json() == {
         "why": "Connected to One of four, but Xero is not answering right now.",
-        "next": "Nothing to do. What waits is published by itself when Xero is back.",
+        "next": "What waits is published by itself when Xero is back.",
     }
     assert (await call("GET", at)).json()["lifecycle"] == "active"
 

@@ -111,7 +111,9 @@ async def reminders(database: Database, clock: FrozenClock) -> list[str]:
         return [data["stage"] for event, data in await said(tx) if event == "reconnect.requested"]
 
 
-async def test_the_time_that_a_repair_took_is_measured(call, broken: Connection, clock: FrozenClock) -> None:
+async def test_the_time_that_a_repair_took_is_said_and_measured(
+    call, broken: Connection, clock: FrozenClock, database: Database
+) -> None:
     def measured(what: str) -> float:
         labels = {"provider": "xero", "outcome": "disconnected"}
         return REGISTRY.get_sample_value(f"reconnect_duration_seconds_{what}", labels) or 0.0
@@ -121,6 +123,9 @@ async def test_the_time_that_a_repair_took_is_measured(call, broken: Connection,
     await call("POST", at(broken, "disconnect"), {"keep_lists": True})
 
     assert (measured("count") - count, measured("sum") - seconds) == (1, 7200)
+    async with database.acquire() as tx:
+        completed = dict(await said(tx))["reconnect.completed"]
+    assert (completed["outcome"], completed["seconds_open"]) == ("disconnected", 7200)
 
 
 async def test_a_snooze_is_kept_and_ends_with_a_reminder(

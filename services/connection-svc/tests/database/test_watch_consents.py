@@ -9,9 +9,9 @@ from build_connection_svc import BUSINESS, NOON, YEAR, Organisation, a_connectio
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Connection, Lifecycle
-from connection_svc.store import cases, connections
+from connection_svc.store import cases, connections, history
 from connection_svc.work.remind import remind
-from connection_svc.work.watch_consents import watch_consents
+from connection_svc.work.watch_consents import BATCH, watch_consents
 
 DAY = timedelta(days=1)
 EXPIRY = ["connection.expired", "reconnect.requested", "connection.state"]
@@ -40,6 +40,49 @@ async def test_two_replicas_say_each_stage_and_the_expiry_once(
             stages.append(data["stage"] if event == "connection.expiring" else event)
 
     assert stages == [30, 14, 7, 1, *EXPIRY]
+
+
+async def test_two_replicas_share_what_is_due_at_once_and_say_nothing_twice(
+    database: Database, clock: FrozenClock
+) -> None:
+    async with database.transaction() as tx:
+        many = [
+            await stored(tx, a_connection(organisation=Organisation(f"org-{number}", "One of many")))
+            for number in range(3 * BATCH + 1)
+        ]
+    clock.advance(YEAR - 30 * DAY)
+
+    async def replica() -> int:
+        rounds = 1
+        while await watch_consents(database, clock):
+            rounds += 1
+        return rounds
+
+    rounds = await asyncio.gather(replica(), replica())
+
+    assert min(rounds) > 1, "both had a share"
+    async with database.acquire() as tx:
+        told = [(event, data["connection_id"]) for event, data in await said(tx)]
+    assert sorted(told) == sorted(("connection.expiring", one.id) for one in many)
+
+
+async def test_a_replica_that_dies_in_the_middle_has_said_nothing(
+    connection: Connection, database: Database, clock: FrozenClock
+) -> None:
+    waiting = "FROM pg_locks WHERE NOT granted AND relation = 'connection_history'::regclass"
+    clock.advance(YEAR)
+    async with database.transaction() as tx:
+        await tx.execute("LOCK TABLE connection_history IN EXCLUSIVE MODE")
+        dying = asyncio.create_task(watch_consents(database, clock))
+        while not await tx.fetchval(f"SELECT count(*) {waiting}"):  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.02)
+        await tx.execute(f"SELECT pg_terminate_backend(pid) {waiting}")
+        (outcome,) = await asyncio.gather(dying, return_exceptions=True)
+    assert isinstance(outcome, Exception)
+    assert await everything_said(database) == []
+
+    await watch_consents(database, clock)
+    assert await everything_said(database) == EXPIRY
 
 
 async def test_a_connection_that_is_seen_late_gets_only_the_latest_stage(
@@ -140,4 +183,6 @@ async def test_reminders_come_after_three_and_seven_days_once_over_two_replicas(
 
     async with database.acquire() as tx:
         stages = [data["stage"] for event, data in await said(tx) if event == "reconnect.requested"]
+        lines = await history.of_connection(tx, connection, before=2**62, limit=9)
     assert stages == ["opened", "reminder_3_days", "reminder_7_days"]
+    assert [line.what for line in lines] == ["reminded", "reminded", "expired"]

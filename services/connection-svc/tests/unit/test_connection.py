@@ -140,6 +140,7 @@ def test_only_an_active_connection_is_watched(lifecycle: Lifecycle) -> None:
 def test_downtime_is_counted_from_the_expiry() -> None:
     assert an_expired_connection().downtime(now=END + DAY) == DAY
     assert a_connection().downtime(now=END) == timedelta(0)
+    assert an_expired_connection().downtime(now=END - timedelta(minutes=10)) == timedelta(0), "the clock was put back"
 
 
 @pytest.mark.parametrize(("days_left", "was"), [(31, "active"), (30, "expiring")])

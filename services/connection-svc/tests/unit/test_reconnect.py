@@ -43,6 +43,11 @@ def test_a_case_seen_late_gets_only_the_latest_reminder() -> None:
     assert (late.stage, remind_at(late)) == ("reminder_7_days", None)
 
 
+def test_the_time_that_a_repair_took_is_never_less_than_nothing() -> None:
+    assert CASE.open_for(now=EXPIRY + DAY) == DAY
+    assert CASE.open_for(now=EXPIRY - timedelta(minutes=10)) == timedelta(0), "the clock was put back"
+
+
 def test_a_closed_case_reminds_nobody() -> None:
     snoozed = CASE.snooze(EXPIRY + 2 * DAY, now=EXPIRY)
 

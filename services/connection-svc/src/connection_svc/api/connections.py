@@ -23,7 +23,7 @@ from connection_svc.api.wire import (
 )
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.explain import Circumstances, explain
-from connection_svc.store import access_returns, connections, grants, history, provider_health
+from connection_svc.store import access_returns, cases, connections, grants, history, provider_health
 
 LATEST = 2**62
 
@@ -105,6 +105,7 @@ async def _circumstances(tx: Tx, parts: Parts, connection: Connection) -> Circum
         is_quarantined=await grants.is_quarantined(tx, connection),
         is_degraded=(await provider_health.get(tx, connection.provider)).is_degraded,
         is_leaving=await access_returns.is_due(tx, connection),
+        case=await cases.shown_open(tx, connection),
         successor=successor,
     )
 

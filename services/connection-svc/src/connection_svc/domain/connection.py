@@ -194,8 +194,8 @@ class Connection:
         return self.lifecycle.value
 
     def downtime(self, *, now: datetime) -> timedelta:
-        """How long the connection has not worked; nothing while it works."""
-        return now - self.ended_at if self.ended_at is not None else timedelta(0)
+        """How long the connection has not worked; nothing while it works, and by a clock that was put back."""
+        return max(now - self.ended_at, timedelta(0)) if self.ended_at is not None else timedelta(0)
 
     def activate(
         self, organisation: Organisation, *, scopes: tuple[str, ...], now: datetime, consent: timedelta

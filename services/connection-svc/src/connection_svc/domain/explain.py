@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connection_svc.domain.connection import Connection, ExpiryReason, Lifecycle, due_stage
+from connection_svc.domain.reconnect import ReconnectCase, remind_at
 
 _REASONS = {
     ExpiryReason.CONSENT_LAPSED: "The yearly consent ended on {ended}.",
@@ -19,7 +20,7 @@ class Circumstances:
 
     `is_quarantined`: its tokens were damaged where we keep them. `is_degraded`: its provider struggles. `is_leaving`:
     it has ended, and the provider has not taken our access back yet. `successor`: the organisation and software that
-    took its place.
+    took its place. `case`: its open repair.
     """
 
     provider_name: str
@@ -27,6 +28,7 @@ class Circumstances:
     is_degraded: bool = False
     is_leaving: bool = False
     successor: str | None = None
+    case: ReconnectCase | None = None
 
 
 def explain(connection: Connection, around: Circumstances, *, now: datetime) -> tuple[str, str | None]:
@@ -36,16 +38,17 @@ def explain(connection: Connection, around: Circumstances, *, now: datetime) -> 
     ended = _day(connection.ended_at)
     match connection.lifecycle:
         case Lifecycle.PENDING:
-            return "Somebody began to connect and has not finished.", f"Log in to {provider_name} to finish."
+            following = f"Log in to {provider_name} to finish.{_trouble(around)}"
+            return "Somebody began to connect and has not finished.", following
         case Lifecycle.ACTIVE if is_quarantined:
             why = f"What we keep of the access to {organisation} is damaged, so it is not used any more."
-            return why, _reconnect(provider_name)
+            return why, _reconnect(around)
         case Lifecycle.ACTIVE:
             return _explain_active(connection, organisation, around, now=now)
         case Lifecycle.EXPIRED | Lifecycle.REVOKED:
             assert connection.expiry_reason is not None
             why = _REASONS[connection.expiry_reason]
-            return why.format(ended=ended, provider=provider_name, organisation=organisation), _reconnect(provider_name)
+            return why.format(ended=ended, provider=provider_name, organisation=organisation), _reconnect(around)
         case Lifecycle.DISCONNECTED:
             leaving = f" {_leaving(provider_name)}" if around.is_leaving else ""
             return f"Somebody disconnected {organisation} on {ended}.", f"Connect again to publish.{leaving}"
@@ -63,17 +66,36 @@ def _explain_active(
 ) -> tuple[str, str | None]:
     ends = _day(connection.consent_expires_at)
     if connection.has_lapsed(now=now):
-        return f"The yearly consent ended on {ends}.", _reconnect(around.provider_name)
+        return f"The yearly consent ended on {ends}.", _reconnect(around)
+    is_expiring = due_stage(connection, now=now) is not None
     if around.is_degraded:
         why = f"Connected to {organisation}, but {around.provider_name} is not answering right now."
-        return why, f"Nothing to do. What waits is published by itself when {around.provider_name} is back."
-    if due_stage(connection, now=now) is not None:
+        ending = f" The yearly consent ends on {ends}: reconnect before then." if is_expiring else ""
+        return why, f"What waits is published by itself when {around.provider_name} is back.{ending}"
+    if is_expiring:
         return f"Connected to {organisation}. The yearly consent ends on {ends}.", "Reconnect before then."
     return f"Connected to {organisation}.", f"Nothing to do. The next reconnection is due by {ends}."
 
 
-def _reconnect(provider_name: str) -> str:
-    return f"An administrator logs in to {provider_name} again; what waits is then published by itself."
+def _reconnect(around: Circumstances) -> str:
+    """What mends it, and what happens until somebody does."""
+    mends = f"An administrator logs in to {around.provider_name} again; what waits is then published by itself."
+    return f"{mends}{_trouble(around)}{_until_then(around.case) if around.case else ''}"
+
+
+def _trouble(around: Circumstances) -> str:
+    return (
+        f" {around.provider_name} is not answering right now, so that may have to wait." if around.is_degraded else ""
+    )
+
+
+def _until_then(case: ReconnectCase) -> str:
+    asked = f" Administrators were asked on {_day(case.asked_at)}." if case.asked_at else ""
+    reminder = remind_at(case)
+    if reminder is None:
+        return f"{asked} No further reminder is sent."
+    comes = "Reminders are put off until" if case.snoozed_until else "The next reminder is sent on"
+    return f"{asked} {comes} {_day(reminder)}."
 
 
 def _day(time: datetime | None) -> str:

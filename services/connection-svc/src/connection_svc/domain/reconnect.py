@@ -70,8 +70,8 @@ class ReconnectCase:
         return replace(self, closed_at=now, outcome=outcome)
 
     def open_for(self, *, now: datetime) -> timedelta:
-        """How long the customer had to wait for the repair."""
-        return now - self.opened_at
+        """How long the customer had to wait for the repair; not at all by a clock that was put back."""
+        return max(now - self.opened_at, timedelta(0))
 
     def snooze(self, until: datetime, *, now: datetime) -> "ReconnectCase":
         """No reminder before `until`, and one then, whatever the schedule says. Raises SnoozeOutOfRange."""

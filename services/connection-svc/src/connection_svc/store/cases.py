@@ -5,14 +5,16 @@ from datetime import datetime
 import asyncpg
 
 from chassis.database import Tx
-from connection_svc.domain.connection import ExpiryReason
+from connection_svc.domain.connection import Connection, ExpiryReason
 from connection_svc.domain.reconnect import CaseOutcome, ReconnectCase, remind_at
 
 GET = "SELECT * FROM reconnect_cases WHERE id = $1 AND business_id = $2"
 
 OPEN_OF_CONNECTION = """
-SELECT * FROM reconnect_cases WHERE connection_id = $1 AND business_id = $2 AND closed_at IS NULL FOR UPDATE
+SELECT * FROM reconnect_cases WHERE connection_id = $1 AND business_id = $2 AND closed_at IS NULL
 """
+
+OPEN_FOR_UPDATE = OPEN_OF_CONNECTION + " FOR UPDATE"
 
 TO_REMIND = "SELECT * FROM reconnect_cases WHERE remind_at <= $1 ORDER BY remind_at LIMIT $2"
 
@@ -46,7 +48,13 @@ async def get(tx: Tx, business_id: str, case_id: str) -> ReconnectCase:
 
 async def find_open(tx: Tx, business_id: str, connection_id: str) -> ReconnectCase | None:
     """The open case of a connection whose row the caller holds, locked."""
-    row = await tx.fetchrow(OPEN_OF_CONNECTION, connection_id, business_id)
+    row = await tx.fetchrow(OPEN_FOR_UPDATE, connection_id, business_id)
+    return _case(row) if row else None
+
+
+async def shown_open(tx: Tx, connection: Connection) -> ReconnectCase | None:
+    """The open case of a connection, to tell of it: not locked."""
+    row = await tx.fetchrow(OPEN_OF_CONNECTION, connection.id, connection.business_id)
     return _case(row) if row else None
 
 

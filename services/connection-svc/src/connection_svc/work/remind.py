@@ -6,7 +6,7 @@ from chassis.database import Database
 from connection_svc import metrics, outgoing
 from connection_svc.domain.reconnect import due_reminder
 from connection_svc.domain.reconnect import remind as with_reminder
-from connection_svc.store import cases, connections
+from connection_svc.store import cases, connections, history
 
 
 async def remind(database: Database, clock: Clock) -> bool:
@@ -23,5 +23,7 @@ async def remind(database: Database, clock: Clock) -> bool:
         if case is not None and stage is not None:
             await cases.save(tx, with_reminder(case, now=now))
             await outbox.add(tx, outgoing.reconnect_requested(connection, case, stage=stage, at=now))
+            entry = history.Entry(now, "reminded", "system", "connection-svc", {"stage": stage})
+            await history.add(tx, connection, entry)
             metrics.reminders.labels(connection.provider, stage).inc()
     return True
