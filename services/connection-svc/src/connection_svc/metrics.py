@@ -4,6 +4,8 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from connection_svc.domain.attempt import Attempt, AttemptStatus, Intent, Problem
+
 # Outcomes: stored; outrun (newer tokens were there already: two refreshed at once, look at pauses of this process);
 # refused (the provider's invalid_grant, whether believed yet or not); unavailable and throttled (the provider's
 # trouble: nothing expires by them).
@@ -22,6 +24,11 @@ expired: Final = Counter("connections_expired_total", "Connections that expired"
 # Results: activated, or the problem's name. provider_error rising for one provider is its outage.
 attempts: Final = Counter(
     "connection_attempts_total", "Journeys to a provider's login that ended", ["provider", "result"]
+)
+
+# Of those the ones that wanted to reconnect. activated, over all results but denied, is how often a return succeeds.
+reconnects: Final = Counter(
+    "reconnect_attempts_total", "Journeys to reconnect a connection that ended", ["provider", "result"]
 )
 
 # Any growth needs a person at once: a row was damaged or moved (counted once, then it is in quarantine), or a key of
@@ -51,3 +58,10 @@ reconnect_duration: Final = Histogram(
 # 1 while we call the provider degraded: customers see a banner, items are held, nothing expires. Nothing to do here but
 # to look at the provider's status page; it ends by itself. docs/runbooks/provider-down.md
 degraded: Final = Gauge("provider_degraded", "Whether the provider struggles", ["provider"])
+
+
+def count_attempt(attempt: Attempt, result: Problem | AttemptStatus) -> None:
+    """A journey ended, or one of its returns was refused."""
+    attempts.labels(attempt.provider, result).inc()
+    if attempt.intent is Intent.RECONNECT:
+        reconnects.labels(attempt.provider, result).inc()

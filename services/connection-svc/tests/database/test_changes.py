@@ -10,6 +10,7 @@ from build_connection_svc import (
     DEMO,
     OTHER,
     VAULT,
+    YEAR,
     FakeProvider,
     a_connection,
     said,
@@ -188,8 +189,9 @@ async def test_a_change_that_is_abandoned_at_any_step_leaves_the_old_connection_
 
 
 async def test_the_login_of_another_organisation_can_be_switched_to(
-    call, browser, database: Database, expired: Connection
+    call, browser, database: Database, expired: Connection, clock: FrozenClock
 ) -> None:
+    clock.advance(YEAR + timedelta(hours=2))
     attempt = await begun_again(call, expired)
     await back(browser, state=await left(browser, attempt), code="c2")
     assert (await chosen(call, attempt, OTHER.id)).json()["code"] == "organisation_mismatch"
@@ -202,7 +204,10 @@ async def test_the_login_of_another_organisation_can_be_switched_to(
         events = dict(await said(tx))
         assert await cases.find_open(tx, BUSINESS, expired.id) is None
     assert events["connection.changed"]["new_connection_id"] == answer["connection_id"]
-    assert events["reconnect.completed"]["outcome"] == "changed"
+    assert (events["reconnect.completed"]["outcome"], events["reconnect.completed"]["seconds_open"]) == (
+        "changed",
+        7200,
+    )
     assert (await seen(call, attempt))["intent"] == "change"
 
 

@@ -1,5 +1,7 @@
 """Connections over HTTP: what people see, change and leave, and who may."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +20,7 @@ from build_connection_svc import (
     stored,
     types_said,
 )
+from fastapi.routing import APIRoute
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
@@ -369,23 +372,71 @@ async def test_everybody_who_may_not_is_refused_everywhere(call, routes, databas
         assert await types_said(tx) == []
 
 
-def test_the_routes_tried_here_are_all_that_have_an_id(parts: Parts) -> None:
-    tried = [route.split() for route in every_route("con_1", "att_1", "rec_1")]
-    untried = [
-        route.path
+def untried(parts: Parts, tried: Iterable[str]) -> list[APIRoute]:
+    asked = [route.split() for route in tried]
+    return [
+        route
         for module in ROUTERS
         for route in module.router(parts).routes
-        if "{" in route.path
-        and not any(method in route.methods and route.path_regex.match(path) for method, path in tried)
+        if isinstance(route, APIRoute)
+        and not any(method in route.methods and route.path_regex.match(path) for method, path in asked)
     ]
 
-    assert sorted(untried) == [
+
+def test_the_routes_tried_here_are_all_that_have_an_id(parts: Parts) -> None:
+    left = [route.path for route in untried(parts, every_route("con_1", "att_1", "rec_1")) if "{" in route.path]
+
+    assert sorted(left) == [
         "/internal/reconnect-links/{secret}",  # the secret is the right: test_links.py
         "/internal/reconnect-links/{secret}/ask",
         "/internal/reconnect-links/{secret}/consume",
         "/oauth/callback/{provider}",  # browsers without a token: test_logins.py
         "/oauth/start/{attempt_id}",
     ]
+
+
+def with_a_body(routes: dict[str, tuple[object, str, str]]) -> dict[str, tuple[dict, str, str]]:
+    """Of the routes those that take a body; a link's is looked at before its secret."""
+    press = ({"browser_binding": BINDING_HASH.hexdigest()}, "web-svc", "service")
+    return {route: rest for route, rest in routes.items() if rest[0] is not None} | {
+        "POST /internal/reconnect-links/a-secret/consume": press
+    }
+
+
+async def test_every_body_that_does_not_fit_is_refused_by_the_name_of_its_field(
+    call, routes, database: Database
+) -> None:
+    for route, (body, service, role) in with_a_body(routes).items():
+        method, path = route.split()
+        broken = {
+            "/body/surprise": body | {"surprise": 1},
+            f"/body/{next(iter(body))}": body | {next(iter(body)): {"neither": "this"}},
+            "/body": ["no", "object"],
+        }
+        for pointer, sent in broken.items():
+            answer = await call(method, path, sent, service=service, role=role, if_match='"1"')
+            assert answer.status_code == 422, f"{route} with {sent}: {answer.text}"
+            assert pointer in {error["pointer"] for error in answer.json()["errors"]}, f"{route}: {answer.text}"
+            assert answer.headers["Content-Type"] == "application/problem+json"
+    async with database.acquire() as tx:
+        assert await types_said(tx) == []
+
+
+async def test_every_body_that_is_no_document_or_too_large_is_refused(call, routes, database: Database) -> None:
+    for route, (body, service, role) in with_a_body(routes).items():
+        method, path = route.split()
+        for content, status in ((b"{", 422), (b"\xff", 422), (json.dumps(body).encode() + b" " * 2_000_000, 413)):
+            answer = await call(method, path, content=content, service=service, role=role, if_match='"1"')
+            assert answer.status_code == status, f"{route} with {content[:9]!r}: {answer.text}"
+            assert answer.headers["Content-Type"] == "application/problem+json"
+    async with database.acquire() as tx:
+        assert await types_said(tx) == []
+
+
+def test_the_bodies_tried_here_are_all_that_are_taken(parts: Parts) -> None:
+    tried = with_a_body(every_route("con_1", "att_1", "rec_1"))
+
+    assert [route.path for route in untried(parts, tried) if route.body_field is not None] == []
 
 
 async def test_without_a_token_nobody_is_heard(browser, routes) -> None:

@@ -1,5 +1,6 @@
 """A failure elsewhere has the connection looked into, and nothing more: it is the provider who knows."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -126,18 +127,22 @@ async def test_a_healthy_connection_survives_any_number_of_mistaken_reports_at_t
     assert xero.refreshed == ["refresh-1"]
 
 
-async def test_a_dead_grant_is_found_out_and_said_once(
+async def test_a_dead_grant_is_found_out_once_and_opens_one_case_however_many_failures_blame_it(
     database: Database, keeper: TokenKeeper, clock: FrozenClock, xero: FakeProvider
 ) -> None:
-    await reported(database)
+    connection_id = await reported(database)
     clock.advance(LATER - NOON)
     xero.living = "revoked at the provider"
-
-    while await check_reported(database, keeper, clock):
-        pass
+    for more in range(2):
+        while any(await asyncio.gather(*(check_reported(database, keeper, clock) for _ in range(2)))):
+            pass
+        async with database.transaction() as tx:
+            for handler, event in BLAMING:
+                await handler.deliver(heard(event, connection_id), tx, f"more-{more}")
 
     async with database.acquire() as tx:
-        assert (await types_said(tx)).count("connection.expired") == 1
+        assert await types_said(tx) == ["connection.expired", "reconnect.requested", "connection.state"]
+        assert await tx.fetchval("SELECT count(*) FROM reconnect_cases") == 1
 
 
 async def test_a_check_that_got_no_answer_comes_again(

@@ -36,6 +36,7 @@ from login_steps_connection_svc import (
     left,
     seen,
 )
+from prometheus_client import REGISTRY
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
@@ -437,6 +438,40 @@ async def test_attempts_that_nobody_finished_are_ended_once_and_their_tokens_for
     assert await failure_codes(database) == ["timed_out"]
     assert (await chosen(call, attempt)).json()["code"] == "attempt_over"
     assert (await browser.get(attempt["start_url"])).headers["Location"].startswith(PAGE)
+
+
+def damage_seen(table: str) -> float:
+    return REGISTRY.get_sample_value("undecipherable_secrets_total", {"table": table}) or 0
+
+
+async def test_a_return_whose_verifier_was_damaged_where_we_keep_it_ends_on_its_page_and_alarms(
+    call, browser, database: Database, xero: FakeProvider
+) -> None:
+    attempt, seen_before = await begun(call), damage_seen("attempts")
+    state = await left(browser, attempt)
+    async with database.acquire() as tx:
+        await tx.execute("UPDATE attempts SET verifier = set_byte(verifier, 20, 255 - get_byte(verifier, 20))")
+    location = await back(browser, state=state, code="c1")
+
+    after = await seen(call, attempt)
+    assert location == f"{PAGE}?attempt={attempt['attempt_id']}"
+    assert (after["state"], after["problem"], xero.exchanged) == ("failed", "state_unknown", [])
+    assert (await failure_codes(database), damage_seen("attempts")) == (["state_mismatch"], seen_before + 1)
+
+
+async def test_an_organisation_cannot_be_chosen_once_what_its_login_brought_was_damaged(
+    call, browser, database: Database, expired: Connection
+) -> None:
+    attempt, seen_before = await begun_again(call, expired), damage_seen("attempt_grants")
+    await back(browser, state=await left(browser, attempt), code="c2")
+    async with database.acquire() as tx:
+        await tx.execute("UPDATE attempt_grants SET wrapped_key = 'damaged'")
+    answer = await chosen(call, attempt)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "attempt_over")
+    assert (await seen(call, attempt))["state"] == "failed"
+    assert await connection_in(database, expired.id) == expired
+    assert (await kept_tokens(database), damage_seen("attempt_grants")) == (0, seen_before + 1)
 
 
 async def test_a_cancelled_attempt_is_over(call, browser, database: Database, xero: FakeProvider) -> None:

@@ -1,5 +1,6 @@
 """The numbers of connections that dashboards show."""
 
+import re
 from datetime import timedelta
 
 from build_connection_svc import (
@@ -12,6 +13,7 @@ from build_connection_svc import (
     an_expired_connection,
     stored,
 )
+from login_steps_connection_svc import back, begun, chosen, left
 from prometheus_client import REGISTRY
 
 from chassis.database import Database
@@ -19,6 +21,7 @@ from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Lifecycle
 from connection_svc.store import connections
 from connection_svc.work.measure import measure
+from connection_svc.work.watch_consents import watch_consents
 
 
 async def test_connections_are_counted_by_state_and_by_how_soon_they_end(
@@ -51,6 +54,21 @@ async def test_a_state_that_nobody_is_in_any_more_is_not_shown(database: Databas
     await measure(database, clock)
 
     assert counted() == {Lifecycle.DISCONNECTED: 1}
+
+
+async def test_no_metric_names_a_business_a_connection_or_a_person(
+    call, browser, database: Database, clock: FrozenClock
+) -> None:
+    attempt = await begun(call)
+    await back(browser, state=await left(browser, attempt), code="c1")
+    await chosen(call, attempt)
+    clock.advance(YEAR)
+    await watch_consents(database, clock)
+    await measure(database, clock)
+
+    values = {value for metric in REGISTRY.collect() for sample in metric.samples for value in sample.labels.values()}
+    assert "activated" in values
+    assert [value for value in values if re.search("(con|att|biz|usr|rec)_|org-", value)] == []
 
 
 def counted() -> dict[str, float]:

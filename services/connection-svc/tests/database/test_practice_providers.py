@@ -89,8 +89,7 @@ class Journey:
         self.clock.advance(by)
         self.practice.move((self.clock.now() - datetime.now(UTC)).total_seconds())
 
-    async def make(self, scenario: str = "normal", **changes: str) -> dict:
-        """Log in and confirm the organisation; the attempt as it was before that."""
+    async def begin(self, **changes: str) -> dict:
         body = {
             "provider": self.provider,
             "intent": "connect",
@@ -98,16 +97,36 @@ class Journey:
             "return_to": "https://relink.example/",
             "browser_binding": BINDING_HASH.hexdigest(),
         }
-        begun = (await self.call("POST", "/api/v1/connection-attempts", body | changes)).json()
+        return (await self.call("POST", "/api/v1/connection-attempts", body | changes)).json()
+
+    async def log_in(self, begun: dict, scenario: str = "normal") -> dict[str, str]:
+        """What the provider sends the browser back with."""
         login = dict(parse_qsl(urlsplit((await self.browser.get(begun["start_url"])).headers["Location"]).query))
-        params = self.practice.callback(self.provider, self.organisation, scenario, **login)
-        await self.browser.get(f"/oauth/callback/{self.provider}", params=params)
-        url = f"/api/v1/connection-attempts/{begun['attempt_id']}"
-        attempt = (await self.call("GET", url)).json()
+        return self.practice.callback(self.provider, self.organisation, scenario, **login)
+
+    async def come_back(self, params: dict[str, str], browser: httpx2.AsyncClient | None = None) -> str:
+        """Where the browser lands."""
+        answer = await (browser or self.browser).get(f"/oauth/callback/{self.provider}", params=params)
+        return answer.headers["Location"]
+
+    async def attempt(self, begun: dict) -> dict:
+        return (await self.call("GET", f"/api/v1/connection-attempts/{begun['attempt_id']}")).json()
+
+    async def make(self, scenario: str = "normal", **changes: str) -> dict:
+        """Log in and confirm the organisation; the attempt as it was before that."""
+        begun = await self.begin(**changes)
+        await self.come_back(await self.log_in(begun, scenario))
+        attempt = await self.attempt(begun)
         if attempt["ask"]:
-            chosen = await self.call("POST", f"{url}/organisation", {"organisation_id": self.organisation})
+            url = f"/api/v1/connection-attempts/{begun['attempt_id']}/organisation"
+            chosen = await self.call("POST", url, {"organisation_id": self.organisation})
             assert chosen.status_code == 200, chosen.text
         return attempt
+
+    @property
+    def tokens_asked_for(self) -> int:
+        path = urlsplit(self.practice.settings()[self.provider]["token_url"]).path
+        return sum(call["path"] == path for call in self.practice.journal(provider=self.provider))
 
 
 @pytest.fixture
@@ -181,6 +200,64 @@ async def test_a_healthy_connection_survives_a_mistaken_report(journey: Journey,
     assert answer.access_token != token.access_token
 
 
+RETURNS = {
+    "denied": ("denied", "denied", 0),
+    "without a code": ("no_code", "provider_error", 0),
+    "with an error": ("provider_error", "provider_error", 0),
+    "without a permission": ("scope_missing", "scope_missing", None),
+    "after its half hour": ("timed_out", "timed_out", 0),
+    "with a code of nobody": ("provider_error", "provider_error", 1),
+}
+"""Problem and event of each; how often the provider is asked for tokens, where that is the same at all of them."""
+
+
+@pytest.mark.parametrize("how", list(RETURNS))
+async def test_a_return_that_brings_nothing_has_a_code_of_its_own_at_every_provider(
+    how: str, journey: Journey, database: Database
+) -> None:
+    problem, code, asked = RETURNS[how]
+    begun = await journey.begin()
+    scenario = {"denied": "deny", "without a permission": "scope_missing"}.get(how, "normal")
+    params = await journey.log_in(begun, scenario)
+    match how:
+        case "without a code":
+            del params["code"]
+        case "with an error":
+            params = {"state": params["state"], "error": "server_error"}
+        case "with a code of nobody":
+            params["code"] = "nobodys"
+        case "after its half hour":
+            journey.pass_time(timedelta(minutes=30))
+    assert await journey.come_back(params) == f"https://relink.example/?attempt={begun['attempt_id']}"
+
+    attempt = await journey.attempt(begun)
+    assert (attempt["state"], attempt["problem"]) == ("timed_out" if problem == "timed_out" else "failed", problem)
+    assert asked is None or journey.tokens_asked_for == asked
+    async with database.acquire() as tx:
+        (failure,) = [data for event, data in await said(tx) if event == "connection.authorisation-failed"]
+        assert await tx.fetchval("SELECT count(*) FROM attempt_grants") == 0
+    assert failure["code"] == code
+
+
+async def test_a_return_in_another_browser_or_a_second_time_asks_no_provider_for_tokens(
+    journey: Journey, another_browser: httpx2.AsyncClient
+) -> None:
+    begun = await journey.begin()
+    params = await journey.log_in(begun)
+    lands_on = f"https://relink.example/?attempt={begun['attempt_id']}"
+
+    assert (
+        await journey.come_back(params, another_browser)
+        == "https://relink.example/connect/problem?code=foreign_browser"
+    )
+    foreign = params | {"state": "of-somebody-else"}
+    assert await journey.come_back(foreign) == "https://relink.example/connect/problem?code=state_unknown"
+    assert (journey.tokens_asked_for, (await journey.attempt(begun))["state"]) == (0, "started")
+
+    assert [await journey.come_back(params) for _ in range(2)] == [lands_on, lands_on]
+    assert (journey.tokens_asked_for, (await journey.attempt(begun))["state"]) == (1, "returned")
+
+
 @pytest.mark.parametrize(
     ("action", "target"),
     [
@@ -188,9 +265,11 @@ async def test_a_healthy_connection_survives_a_mistaken_report(journey: Journey,
         ({"body": "<html>not JSON"}, "token"),
         ({"body": '{"access_token": null}'}, "token"),
         ({"body": "[]"}, "token"),
+        ({"body": '{"access_token": null, "refresh_token": "r", "expires_in": "soon"}'}, "token"),
         ({"cut": "after"}, "token"),
         ({"status": 500}, "organisations"),
         ({"body": "{}"}, "organisations"),
+        ({"body": "[" * 100_000}, "organisations"),
     ],
     ids=str,
 )

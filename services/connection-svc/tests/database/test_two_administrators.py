@@ -103,3 +103,21 @@ async def test_new_connections_are_begun_side_by_side(call) -> None:
     await begun(call)
 
     assert (await call("POST", "/api/v1/connection-attempts", CONNECT, **BEN)).status_code == 201
+
+
+async def test_whoever_presses_a_link_takes_over_and_a_link_that_is_spent_does_not(
+    call, browser, database: Database, expired: Connection
+) -> None:
+    url = f"/api/v1/connections/{expired.id}/reconnect-links"
+    secret = (await call("POST", url, {"ttl_seconds": 3600})).json()["url"].rpartition("/")[2]
+    press = f"/internal/reconnect-links/{secret}/consume"
+    binding = {"browser_binding": CONNECT["browser_binding"]}
+    annas = await begun_again(call, expired)
+    pressed = await call("POST", press, binding, role="service", business="biz_none")
+
+    assert pressed.status_code == 200
+    assert ((await seen(call, annas))["state"], (await seen(call, annas))["problem"]) == ("cancelled", "taken_over")
+    assert (await tried_by_ben(call, expired)).json()["code"] == "attempt_running"
+    bens = (await tried_by_ben(call, expired, take_over=True)).json()
+    assert (await call("POST", press, binding, role="service", business="biz_none")).json()["code"] == "link_not_valid"
+    assert (await seen(call, bens))["state"] == "started"

@@ -14,7 +14,7 @@ from chassis.database import Tx
 from chassis.service_tokens import Caller
 from connection_svc import metrics, outgoing
 from connection_svc.api import callers, problems
-from connection_svc.api.confirm import tell_mismatch
+from connection_svc.api.confirm import end_damaged, tell_mismatch
 from connection_svc.api.parts import Parts
 from connection_svc.api.wire import (
     AttemptPage,
@@ -28,6 +28,7 @@ from connection_svc.api.wire import (
 )
 from connection_svc.domain.attempt import (
     Attempt,
+    AttemptOver,
     AttemptRunning,
     AttemptStatus,
     Channel,
@@ -47,6 +48,8 @@ from connection_svc.domain.connection import (
 from connection_svc.domain.reconnect import masked_id
 from connection_svc.store import attempts, connections, history
 from connection_svc.store.connections import Owner
+from connection_svc.store.sealing import Undecipherable
+from relink_contracts.envelope import Actor
 from relink_contracts.ids import new_id
 
 LIFETIME = timedelta(minutes=30)
@@ -96,6 +99,12 @@ def router(parts: Parts) -> APIRouter:
         tags=["attempts"],
         **problems.TRANSLATED,
     )
+    _for_the_way(routes, parts)
+    _for_the_end(routes, parts)
+    return routes
+
+
+def _for_the_way(routes: APIRouter, parts: Parts) -> None:
     administrator = callers.administrators(parts.gate)
 
     @routes.post("", status_code=201)
@@ -110,7 +119,11 @@ def router(parts: Parts) -> APIRouter:
         _refuse_unfit(wanted, parts)
         now = parts.now()
         async with parts.database.transaction() as tx:
-            await _end_others(tx, wanted, caller, now=now)
+            if wanted.connection_id is not None:
+                by = outgoing.user(caller.subject)
+                await end_others(
+                    tx, caller.business_id, wanted.connection_id, by=by, take_over=wanted.take_over, now=now
+                )
             connection = await _connection_for(tx, wanted, caller, now=now)
             attempt = new_attempt(
                 connection,
@@ -147,6 +160,10 @@ def router(parts: Parts) -> APIRouter:
             attempt = await attempts.get(tx, caller.business_id, attempt_id)
             return await _view(tx, attempt, now=parts.now())
 
+
+def _for_the_end(routes: APIRouter, parts: Parts) -> None:
+    administrator = callers.administrators(parts.gate)
+
     @routes.post("/{attempt_id}/organisation")
     async def choose(
         attempt_id: Id, choice: ChosenOrganisation, caller: Annotated[Caller, Depends(administrator)]
@@ -156,7 +173,7 @@ def router(parts: Parts) -> APIRouter:
         409 `organisation_mismatch` for another one than a reconnected connection belongs to, unless `switch` is set.
         """
         now, by = parts.now(), outgoing.user(caller.subject)
-        refusal: OrganisationMismatch | None = None
+        refusal: OrganisationMismatch | AttemptOver | None = None
         async with parts.database.transaction() as tx:
             attempt = await attempts.get_for_update(tx, caller.business_id, attempt_id)
             organisation = attempt.choose(choice.organisation_id, now=now)
@@ -168,6 +185,8 @@ def router(parts: Parts) -> APIRouter:
             except OrganisationMismatch as mismatch:
                 refusal = mismatch
                 await tell_mismatch(tx, connection, attempt, by=by, at=now)
+            except Undecipherable as damage:
+                refusal = AttemptOver(attempt.id, (await end_damaged(tx, attempt, damage, at=now)).status)
         if refusal is not None:
             raise refusal
         return ConnectionView.of(connection)
@@ -178,11 +197,10 @@ def router(parts: Parts) -> APIRouter:
         now = parts.now()
         async with parts.database.transaction() as tx:
             attempt = await attempts.get_for_update(tx, caller.business_id, attempt_id)
-            await _cancel(tx, attempt.end(AttemptStatus.CANCELLED), caller, what="login_cancelled", now=now)
+            by = outgoing.user(caller.subject)
+            await _cancel(tx, attempt.end(AttemptStatus.CANCELLED), by, what="login_cancelled", now=now)
             cancelled = await attempts.get(tx, caller.business_id, attempt_id)
             return await _view(tx, cancelled, now=now)
-
-    return routes
 
 
 def _refuse_unfit(wanted: NewAttempt, parts: Parts) -> None:
@@ -199,26 +217,26 @@ def _refuse_unfit(wanted: NewAttempt, parts: Parts) -> None:
         raise problems.connection_required()
 
 
-async def _end_others(tx: Tx, wanted: NewAttempt, caller: Caller, *, now: datetime) -> None:
-    """End the journeys to the same connection that are under way. Raises AttemptRunning for somebody else's."""
-    if wanted.connection_id is None:
-        return
-    for attempt in await attempts.lock_running(tx, caller.business_id, wanted.connection_id, now=now):
-        is_own = attempt.started_by == caller.subject
-        if not is_own and not wanted.take_over:
+async def end_others(  # noqa: PLR0913 - who takes over what
+    tx: Tx, business_id: str, connection_id: str, *, by: Actor, take_over: bool, now: datetime
+) -> None:
+    """End the journeys to this connection that are under way. Raises AttemptRunning for somebody else's."""
+    for attempt in await attempts.lock_running(tx, business_id, connection_id, now=now):
+        is_own = attempt.started_by == by.id
+        if not is_own and not take_over:
             raise AttemptRunning(attempt)
         cancelled = attempt.end(AttemptStatus.CANCELLED, None if is_own else Problem.TAKEN_OVER)
-        await _cancel(tx, cancelled, caller, what="login_begun_again" if is_own else "login_taken_over", now=now)
+        await _cancel(tx, cancelled, by, what="login_begun_again" if is_own else "login_taken_over", now=now)
 
 
-async def _cancel(tx: Tx, cancelled: Attempt, caller: Caller, *, what: str, now: datetime) -> None:
+async def _cancel(tx: Tx, cancelled: Attempt, by: Actor, *, what: str, now: datetime) -> None:
     """Keep that it is cancelled, and by whom; what its login brought is forgotten."""
     await attempts.save(tx, cancelled)
     await attempts.forget_tokens(tx, cancelled)
     connection = await connections.get(tx, cancelled.business_id, cancelled.connection_id)
     details = cancelled.facts | {"begun_by": cancelled.started_by}
-    await history.add(tx, connection, history.Entry(now, what, "user", caller.subject, details))
-    metrics.attempts.labels(cancelled.provider, cancelled.problem or cancelled.status).inc()
+    await history.add(tx, connection, history.Entry(now, what, by.type, by.id, details))
+    metrics.count_attempt(cancelled, cancelled.problem or cancelled.status)
 
 
 async def _connection_for(tx: Tx, wanted: NewAttempt, caller: Caller, *, now: datetime) -> Connection:

@@ -15,12 +15,13 @@ from connection_svc.domain.attempt import (
     Intent,
     OrganisationConnectedHere,
     OrganisationTaken,
+    Problem,
 )
 from connection_svc.domain.connection import Connection, Organisation
 from connection_svc.domain.grant import Tokens
 from connection_svc.domain.reconnect import CaseOutcome
 from connection_svc.store import access_returns, attempts, cases, connections, grants, history
-from connection_svc.store.sealing import Vault
+from connection_svc.store.sealing import Undecipherable, Vault
 from providers import Providers
 from relink_contracts.envelope import Actor
 from relink_contracts.ids import new_id
@@ -53,10 +54,9 @@ class Confirmations:
         """Establish, reconnect or change, and end the attempt and the open case, all in the caller's transaction.
 
         A reconnect changes no setting; a change leaves the old connection's history and lists, and has its access
-        given back. Raises
-        OrganisationMismatch, OrganisationTaken, OrganisationUnchanged, NotReconnectable and NotChangeable before
-        anything was written; OrganisationTaken also when another business was faster by a moment: then the
-        transaction is lost.
+        given back. Raises OrganisationMismatch, OrganisationTaken, OrganisationUnchanged, NotReconnectable,
+        NotChangeable and Undecipherable before anything was written; OrganisationTaken also when another business was
+        faster by a moment: then the transaction is lost.
         """
         connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
         tokens = await attempts.kept_tokens(tx, self._vault, attempt)
@@ -65,7 +65,7 @@ class Confirmations:
         active = await confirm(tx, consent, connection)
         await attempts.save(tx, attempt.end(AttemptStatus.ACTIVATED))
         await attempts.forget_tokens(tx, attempt)
-        metrics.attempts.labels(active.provider, AttemptStatus.ACTIVATED).inc()
+        metrics.count_attempt(attempt, AttemptStatus.ACTIVATED)
         return active
 
     async def _activate(self, tx: Tx, consent: _Consent, connection: Connection) -> Connection:
@@ -137,6 +137,26 @@ async def tell_mismatch(tx: Tx, connection: Connection, attempt: Attempt, *, by:
     await outbox.add(tx, outgoing.organisation_mismatched(connection, attempt, expected, by=by, at=at))
     details = {"expected": expected.name, "offered": [organisation.name for organisation in attempt.offered]}
     await history.add(tx, connection, history.Entry(at, "organisation_mismatched", by.type, by.id, details))
+
+
+async def tell_failure(tx: Tx, attempt: Attempt, problem: Problem, *, at: datetime) -> None:
+    """Say that a login brought nothing, and why."""
+    connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
+    await outbox.add(tx, outgoing.authorisation_failed(connection, attempt, problem, at=at))
+    by, details = outgoing.starter(attempt), attempt.facts | {"problem": problem.value}
+    await history.add(tx, connection, history.Entry(at, "login_failed", by.type, by.id, details))
+    metrics.count_attempt(attempt, problem)
+
+
+async def end_damaged(tx: Tx, attempt: Attempt, damage: Undecipherable, *, at: datetime) -> Attempt:
+    """End a login whose secrets were damaged where we keep them; a person is called. Starting again brings others."""
+    metrics.undecipherable.labels(damage.place.table).inc()
+    _log.error("attempt.undecipherable", attempt_id=attempt.id, error=str(damage))
+    ended = attempt.end(AttemptStatus.FAILED, Problem.STATE_UNKNOWN)
+    await attempts.save(tx, ended)
+    await attempts.forget_tokens(tx, ended)
+    await tell_failure(tx, ended, Problem.STATE_UNKNOWN, at=at)
+    return ended
 
 
 async def close_case(tx: Tx, connection: Connection, outcome: CaseOutcome, *, by: Actor, now: datetime) -> None:

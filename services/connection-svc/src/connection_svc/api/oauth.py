@@ -23,7 +23,7 @@ from fastapi.responses import RedirectResponse
 from chassis import outbox
 from chassis.database import Tx
 from connection_svc import incoming, metrics, outgoing
-from connection_svc.api.confirm import tell_mismatch
+from connection_svc.api.confirm import end_damaged, tell_failure, tell_mismatch
 from connection_svc.api.parts import Parts
 from connection_svc.domain.attempt import (
     Attempt,
@@ -38,6 +38,7 @@ from connection_svc.domain.attempt import (
 from connection_svc.domain.connection import Connection
 from connection_svc.domain.grant import Tokens
 from connection_svc.store import attempts, connections, history
+from connection_svc.store.sealing import Undecipherable
 from providers import Provider
 from providers.errors import GrantRefused, ProviderError
 from providers.models import Organisation as ProviderOrganisation
@@ -85,7 +86,7 @@ def router(parts: Parts) -> APIRouter:
         except attempts.UnknownAttempt:
             return _to(parts.addresses.problem(Problem.STATE_UNKNOWN))
         except ForeignBrowser:
-            metrics.attempts.labels(attempt.provider, Problem.FOREIGN_BROWSER).inc()
+            metrics.count_attempt(attempt, Problem.FOREIGN_BROWSER)
             return _to(parts.addresses.problem(Problem.FOREIGN_BROWSER))
         except AttemptOver:
             return _to(attempt.return_to)
@@ -148,20 +149,24 @@ class Comeback:
                 entered = attempt.come_back(browser=browser.secret if browser else None, now=now)
             except ComebackRefused as refusal:
                 return await self._refuse(tx, attempt, refusal.problem)
+            try:
+                verifier = await attempts.verifier_of(tx, self._parts.vault, entered)
+            except Undecipherable as damage:
+                await end_damaged(tx, entered, damage, at=now)
+                return _to(attempt.return_to)
             await attempts.save(tx, entered)
-            verifier = await attempts.verifier_of(tx, self._parts.vault, entered)
             return await attempts.get_by_id_for_update(tx, attempt.id), verifier
 
     async def _refuse(self, tx: Tx, attempt: Attempt, problem: Problem) -> RedirectResponse:
         """Nothing changes. The browser that left lands on the attempt's page, a stranger on one that tells nothing."""
         if problem is Problem.FOREIGN_BROWSER:
-            await self._tell(tx, attempt, problem)
+            await tell_failure(tx, attempt, problem, at=self._parts.now())
             return _to(self._parts.addresses.problem(problem))
         if problem is Problem.TIMED_OUT and attempt.status is AttemptStatus.STARTED:
             await attempts.save(tx, attempt.end(AttemptStatus.TIMED_OUT, problem))
-            await self._tell(tx, attempt, problem)
+            await tell_failure(tx, attempt, problem, at=self._parts.now())
         else:  # the same address again, or the clock was faster: all is said already
-            metrics.attempts.labels(attempt.provider, problem).inc()
+            metrics.count_attempt(attempt, problem)
         return _to(attempt.return_to)
 
     async def _refuse_unknown_state(self, tx: Tx, browser: Browser | None) -> RedirectResponse:
@@ -173,7 +178,7 @@ class Comeback:
         if attempt is None or browser is None or not attempt.is_from(browser.secret):
             metrics.attempts.labels(self._provider.name, Problem.STATE_UNKNOWN).inc()
         else:
-            await self._tell(tx, attempt, Problem.STATE_UNKNOWN)
+            await tell_failure(tx, attempt, Problem.STATE_UNKNOWN, at=self._parts.now())
         return _to(self._parts.addresses.problem(Problem.STATE_UNKNOWN))
 
     def _problem_in(self, params: Mapping[str, str]) -> Problem | None:
@@ -246,16 +251,7 @@ class Comeback:
             if current.status is AttemptStatus.STARTED and current.state_hash == attempt.state_hash:
                 failed = current.end(AttemptStatus.FAILED, problem, missing=missing)
                 await attempts.save(tx, failed)
-                await self._tell(tx, failed, problem)
-
-    async def _tell(self, tx: Tx, attempt: Attempt, problem: Problem) -> None:
-        """Say that a login brought nothing, and why."""
-        now = self._parts.now()
-        connection = await connections.get_for_update(tx, attempt.business_id, attempt.connection_id)
-        await outbox.add(tx, outgoing.authorisation_failed(connection, attempt, problem, at=now))
-        by, details = outgoing.starter(attempt), attempt.facts | {"problem": problem.value}
-        await history.add(tx, connection, history.Entry(now, "login_failed", by.type, by.id, details))
-        metrics.attempts.labels(attempt.provider, problem).inc()
+                await tell_failure(tx, failed, problem, at=self._parts.now())
 
 
 def _challenge(verifier: str) -> str:

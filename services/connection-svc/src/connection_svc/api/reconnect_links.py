@@ -11,7 +11,7 @@ from chassis.database import Tx
 from chassis.service_tokens import Caller
 from connection_svc import outgoing
 from connection_svc.api import callers, problems
-from connection_svc.api.attempts import new_attempt
+from connection_svc.api.attempts import end_others, new_attempt
 from connection_svc.api.parts import Parts
 from connection_svc.api.wire import (
     AskedForLink,
@@ -115,13 +115,15 @@ def _for_the_page(routes: APIRouter, parts: Parts) -> None:
 
     @routes.post("/internal/reconnect-links/{secret}/consume", tags=["internal"])
     async def consume(secret: str, asking: ConsumeLink, _: Annotated[Caller, Depends(pages)]) -> ConsumedLink:
-        """Spend the link, once, for an attempt at the expected organisation only.
+        """Spend the link, once, for an attempt at the expected organisation only; it takes over from others' journeys.
 
         409 when it is not valid, and `provider_paused` while an operator lets nobody go to the provider's login.
         """
         now = parts.now()
         async with parts.database.transaction() as tx:
             link = await links.get(tx, secret)
+            holder = outgoing.LINK_HOLDER
+            await end_others(tx, link.business_id, link.connection_id, by=holder, take_over=True, now=now)
             connection = await connections.get_for_update(tx, link.business_id, link.connection_id)
             link = await links.get(tx, secret)  # again, under the lock: another press may have spent it
             if connection.provider in parts.paused:

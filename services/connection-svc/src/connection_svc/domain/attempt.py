@@ -45,7 +45,7 @@ class Problem(StrEnum):
 
     DENIED = "denied"
     NO_CODE = "no_code"
-    STATE_UNKNOWN = "state_unknown"  # foreign, or replaced by a later start of the same attempt
+    STATE_UNKNOWN = "state_unknown"  # foreign, replaced by a later start of the same attempt, or damaged with us
     STATE_USED = "state_used"
     FOREIGN_BROWSER = "foreign_browser"
     ISSUER_MISMATCH = "issuer_mismatch"

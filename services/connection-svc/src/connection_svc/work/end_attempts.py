@@ -23,5 +23,5 @@ async def end_attempts(database: Database, clock: Clock) -> bool:
             await outbox.add(tx, outgoing.authorisation_failed(connection, ended, Problem.TIMED_OUT, at=now))
             by, details = outgoing.starter(ended), ended.facts | {"problem": Problem.TIMED_OUT.value}
             await history.add(tx, connection, history.Entry(now, "login_failed", by.type, by.id, details))
-            metrics.attempts.labels(ended.provider, Problem.TIMED_OUT).inc()
+            metrics.count_attempt(ended, Problem.TIMED_OUT)
     return len(overdue) == BATCH
