@@ -161,9 +161,9 @@ async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: 
     # so vacuum is not kept from the rows that others delete meanwhile.
     async with connection.transaction():
         shards = [row["s"] for row in await connection.fetch(_LOCK, _LOCK_CLASS, wanted)]
-        if not shards:
+        rows = shards and await connection.fetch(_NEXT, shards, floor.id, max(1, _BATCH // len(shards)))
+        if not rows:  # another lane or relay was faster
             return 0, None
-        rows = await connection.fetch(_NEXT, shards, floor.id, max(1, _BATCH // len(shards)))
         records = [_record(row) for row in rows]
         with span_of("relay", chain.from_iterable(record.headers for record in records), trace.SpanKind.PRODUCER):
             errors = await sender.send(records)
