@@ -16,6 +16,7 @@ pytestmark = pytest.mark.quick
 
 _ARCHIVE = """CREATE TABLE archive AS SELECT id, 'acc_' || id % 1000 AS account, now() - id * interval '1 minute' AS at
     FROM generate_series(1, 100000) AS id"""
+_CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
 _KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
 _RAN = "SELECT array_agg(version ORDER BY version) FROM schema_migrations WHERE set = 'faultlib.ledger_next'"
 _NOT_VALID = """SELECT (SELECT count(*) FROM pg_index WHERE NOT indisvalid)
@@ -33,8 +34,10 @@ async def test_a_migration_killed_and_run_again_under_traffic_is_whole_in_the_en
     kills = 0
     for _ in range(plan.randint(2, 4)):
         runner = await ground.start("migrator")
+        while runner.lives and not await ground.value(_CONNECTED, runner.name):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
         with contextlib.suppress(TimeoutError):
-            await runner.ended(plan.uniform(0, 1.5))
+            await runner.ended(plan.uniform(0, 0.8))
         if runner.lives and plan.random() < 0.5:
             kills += 1
             await runner.kill()
