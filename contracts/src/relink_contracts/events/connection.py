@@ -169,6 +169,7 @@ class ReconnectAsked(ConnectionEvent):
     reconnect_id: str | None
     """The open repair; null when a link is sent while the connection still works."""
     asked_by: UserId
+    """The person who asked; `reconnect-link` for whoever holds a link that is spent or too old."""
     recipient_user_ids: tuple[UserId, ...]
     link_lifetime_seconds: int = 604_800
     """How long the link that the recipients get is to work."""
