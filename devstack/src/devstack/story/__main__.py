@@ -47,6 +47,7 @@ SOFTWARE: Final = {
     "sage": "Sage Accounting",
     "freeagent": "FreeAgent",
 }
+MOST_SENTENCES: Final = 20
 ROLES: Final = {"usr_anna": "admin", "usr_ben": "admin"}
 
 
@@ -190,15 +191,17 @@ async def _judge(stack: Stack, story: Reconnects, report: Report) -> None:
         "years": story.calendar.years,
         "kills": sum(story.havoc.killed.values()),
         "endings": endings(topics.events, providers, story.planned),
-        "repairs": dict(sum((desk.repairs for desk in story.desks), Counter[Way]())),
+        "repairs": dict(sorted(sum((desk.repairs for desk in story.desks), Counter[Way]()).items())),
         "logins": logins(topics.events),
         "killed": story.havoc.killed,
     }
 
 
 def _show(report: Report, show: Storyteller) -> None:
-    for problem in report.problems:
+    for problem in report.problems[:MOST_SENTENCES]:
         show.say(f"[bold red]Not as told:[/] {problem}")
+    if len(report.problems) > MOST_SENTENCES:
+        show.say(f"[bold red]Not as told:[/] {len(report.problems) - MOST_SENTENCES} more, which the JSON has")
     endings = report.details.get("endings", {})
     reasons = sorted({reason for counts in endings.values() for reason in counts})
     rows = [[provider, *(str(counts.get(reason, 0)) for reason in reasons)] for provider, counts in endings.items()]

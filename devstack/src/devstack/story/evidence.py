@@ -51,7 +51,7 @@ def endings(
                 of_provider = counts[providers[connection]]
                 of_provider[reason] += 1
                 of_provider["unplanned"] += reason != "consent_lapsed" and (connection, generation) not in planned
-    return {provider: dict(count) for provider, count in counts.items()}
+    return {provider: dict(sorted(counts[provider].items())) for provider in sorted(counts)}
 
 
 def logins(events: Iterable[Received[EventData]]) -> dict[str, int]:
@@ -65,4 +65,4 @@ def logins(events: Iterable[Received[EventData]]) -> dict[str, int]:
                 count[code] += 1
             case ConnectionOrganisationMismatched():
                 count["other organisation"] += 1
-    return dict(count)
+    return dict(sorted(count.items()))
