@@ -143,8 +143,8 @@ async def test_manage_shows_the_facts_and_what_happened_last(world: World) -> No
     world.connection_service.connections = {XERO: connection(generation=2)}
     at = (NOW - timedelta(days=200)).isoformat()
     world.connection_service.history = [
-        {"at": NOW.isoformat(), "what": "expired", "by": "connection-svc", "detail": "reason: consent_lapsed"},
-        {"at": at, "what": "connected", "by": ANNA, "detail": "channel: web"},
+        {"at": NOW.isoformat(), "what": "expired", "by": "connection-svc", "detail": "reason: consent lapsed, detected by: refresh"},
+        {"at": at, "what": "connected", "by": ANNA, "detail": "intent: connect, channel: web, later: known"},
         {"at": at, "what": "something_of_next_year", "by": "connection-svc", "detail": None},
     ]
     page = await (await signed_in(world)).open(MANAGE)
@@ -155,8 +155,8 @@ async def test_manage_shows_the_facts_and_what_happened_last(world: World) -> No
     assert "Permissions granted (3) offline_access" in page.text
     assert page.labels(".timeline .what") == ["Expired", "Connected", "Something of next year"]
     assert page.labels(".timeline .about") == [
-        "20 Nov 2026, 09:30 UTC · reason: consent lapsed",
-        "4 May 2026, 09:30 UTC · by Anna Berg · channel: web",
+        "20 Nov 2026, 09:30 UTC · the year was over",
+        "4 May 2026, 09:30 UTC · by Anna Berg · on the web · later: known",
         "4 May 2026, 09:30 UTC",
     ]
 
@@ -187,6 +187,15 @@ async def test_history_tells_everything_and_why_the_connection_stands_so(world: 
     second = await first.follow("Earlier")
     assert len(second.labels(".timeline .what")) == 10
     assert "Earlier" not in second.labels("a")
+
+
+async def test_where_access_was_removed_its_day_is_told_in_place_of_the_years_end(world: World) -> None:
+    removed = connection(lifecycle="revoked", ended_at=(NOW - timedelta(days=1)).isoformat())
+    world.connection_service.connections = {XERO: removed}
+    for path in (CONNECTIONS, MANAGE, f"/m/settings/integrations/{XERO}"):
+        page = await (await signed_in(world)).open(path)
+        assert "Access removed on 19 November 2026" in page.text
+        assert "Expires on" not in page.text
 
 
 async def test_an_expired_connection_is_explained_and_its_reconnect_is_green(world: World) -> None:

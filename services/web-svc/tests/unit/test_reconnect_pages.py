@@ -401,7 +401,7 @@ async def test_five_minutes_before_the_end_an_open_page_says_so_and_at_the_end_i
 
 def reconnected(world: World) -> None:
     began, ends = NOW - timedelta(minutes=1), NOW + timedelta(days=365)
-    works = connection(connected_at=began.isoformat(), consent_expires_at=ends.isoformat())
+    works = connection(generation=2, connected_at=began.isoformat(), consent_expires_at=ends.isoformat())
     world.connection_service.connections = {XERO: works}
 
 
@@ -412,6 +412,14 @@ async def test_the_confirmation_says_what_was_kept_and_when_the_next_login_is_du
     assert "Next reconnection due 20 November 2027." in page.text
     assert page.labels(".checks li") == ["Settings kept", "7 rules kept", "Lists updating…"]
     assert page.href("Finish") == BASE
+
+
+async def test_the_confirmation_of_a_first_connection_speaks_of_nothing_that_was_kept(world: World) -> None:
+    reconnected(world)
+    world.connection_service.connections[XERO]["generation"] = 1
+    world.list_service.rules = 0
+    page = await (await signed_in(world)).open(f"{BASE}/done")
+    assert page.labels(".checks li") == ["Lists updating…"]
 
 
 async def test_lists_read_after_the_login_are_told_as_updated(world: World) -> None:

@@ -41,6 +41,24 @@ _CONNECTION = {
     "disconnected": ("Disconnected", "quiet", "unplug"),
 }
 
+_DETAILS = {
+    "intent: connect": "",
+    "intent: reconnect": "",
+    "intent: change": "to change",
+    "channel: web": "on the web",
+    "channel: mobile": "on a phone",
+    "channel: link": "through a link",
+    "problem: denied": "access was refused",
+    "problem: scope missing": "a permission was missing",
+    "problem: no organisation": "no organisation came back",
+    "problem: timed out": "it took too long",
+    "reason: consent lapsed": "the year was over",
+    "reason: refresh expired": "access was not used for too long",
+    "reason: organisation withdrawn": "access was removed in the software",
+    "reason: grant revoked": "access was removed in the software",
+}
+"""What connection-svc notes with an event, in words; who found an expiry out is told by `explain` and support alone."""
+
 _ITEM = {
     "review": ("To review", "quiet", "circle-dashed"),
     "ready": ("Ready", "quiet", "check"),
@@ -89,5 +107,11 @@ def _entry(entry: answers.TimelineEntry, known: Mapping[str, tuple[str, str, str
     plain = (entry.what.replace("_", " ").capitalize(), "quiet", "info")
     title, tone, icon = known.get(entry.what, plain)
     by = names.get(entry.by) if entry.by else None
-    note = " · ".join(text for text in (by and f"by {by}", entry.detail and entry.detail.replace("_", " ")) if text)
+    note = " · ".join(text for text in (by and f"by {by}", *_in_words(entry.detail or "")) if text)
     return Entry(entry.at, title, tone, icon, note or None)
+
+
+def _in_words(detail: str) -> list[str]:
+    """A detail that this release has no words for is shown as it was noted."""
+    parts = (part.replace("_", " ") for part in detail.split(", "))
+    return [_DETAILS.get(part, part) for part in parts if not part.startswith("detected by: ")]
