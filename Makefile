@@ -8,10 +8,10 @@ INSTALLED := $(VENV)/.installed
 UV = $(shell command -v uv || echo $(VENV)/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test check bench faults soak story clean ci lock
+.PHONY: help setup demo up down status logs test test-journeys screens check bench faults soak story clean ci lock
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## make .venv from requirements.lock, with every package of the repository in it
 
@@ -32,6 +32,12 @@ logs: setup ## show what the processes wrote (NAME=publish-svc.worker for one, F
 
 test: setup ## run every test (those that need Kafka or PostgreSQL find or start them)
 	@$(RUN) -m pytest $(TESTS)
+
+test-journeys: setup ## only the journeys of people at a real Chromium, through the whole system
+	@$(RUN) -m pytest tests/journeys
+
+screens: setup ## play every state of the screens on a stack of its own and take the pictures of docs/screens anew
+	@$(RUN) tests/journeys/screens.py
 
 check: setup ## lint, types, import rules, contracts and manifests
 	@$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Self
 
 from axe_playwright_python.async_playwright import Axe
 from chromium import PATIENCE_SECONDS, Look, fresh_profile
@@ -26,7 +27,7 @@ class Person:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     @classmethod
-    async def before(cls, browser: Browser, look: Look, ours: str) -> "Person":
+    async def before(cls, browser: Browser, look: Look, ours: str) -> Self:
         profile = await fresh_profile(browser, look, ours)
         return cls(await profile.new_page(), look, ours)
 
@@ -78,7 +79,7 @@ class Person:
         is_too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         if await self.page.evaluate(is_too_wide):
             found.append("wider than the screen")
-        assert found == [], f"{self.page.url} on {self.look}"
+        assert found == [], f"{self.page.url} on {self.look}: {found}"
 
     async def _reach(self, thing: Locator) -> None:
         for _ in range(MOST_TABS):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx2
 
 _AGAIN: Final = (httpx2.codes.NOT_FOUND, httpx2.codes.PRECONDITION_FAILED)
-_EXPENSES: Final = ("expense", "overheads")
+_EXPENSES: Final = ("expense", "overheads", "admin_expenses")
 
 
 class Outage(Exception):
