@@ -21,9 +21,10 @@ from bench.runner import ROUNDS, AtLeast, Case, interleaved
 from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.store import connections
-from connection_svc.work.watch_consents import BATCH, watch_consents
+from connection_svc.work.watch_consents import watch_consents
 
 SIZES, SIZES_SMALL = (5_000, 50_000, 1_000_000), (1_000, 20_000)
+PATIENCE: Final = 600  # seconds, for a million rows at once; nothing that is measured takes nearly as long
 DUE, DUE_SMALL = 5_000, 1_000  # the fewest connections are all due
 Step = Callable[[Database], Awaitable[bool]]
 """Takes one batch; False when none is due."""
@@ -33,16 +34,17 @@ CLOCK: Final = FrozenClock(NOW)
 # The first $2 have 30 days left and are due; the others are a month from their first warning.
 _CONNECT: Final = """INSERT INTO connections (id, business_id, provider, lifecycle, generation, organisation_id,
         organisation_name, scopes, connected_at, consent_expires_at, watch_at, created_at, revision)
-    SELECT 'con_' || n, 'biz_' || n, 'xero', 'active', 1, 'org_' || n, 'One of many', '{}', NULL,
+    SELECT 'con_' || nth, 'biz_' || nth, 'xero', 'active', 1, 'org_' || nth, 'One of many', '{}', NULL,
            due_at + '30 d'::interval, due_at, due_at, 1
-      FROM generate_series(1, $1::int) n,
+      FROM generate_series(1, $1::int) n, lpad(n::text, 8, '0') nth,
            LATERAL (SELECT $3::timestamptz + CASE WHEN n <= $2 THEN '0 d' ELSE '30 d' END::interval) AS f (due_at)"""
 _SETTINGS: Final = """INSERT INTO connection_settings
     SELECT id, business_id, 1, false, true, false, NULL, '{}', 'usr_bench', created_at FROM connections"""
 _DUE_AGAIN: Final = """UPDATE connections SET watch_at = $1, warned_stage = NULL
     WHERE consent_expires_at = $1::timestamptz + '30 d'::interval"""
-_CLAIM: Final = """UPDATE connections SET watch_at = $1::timestamptz + '16 d'::interval WHERE id IN (
-    SELECT id FROM connections WHERE watch_at <= $1 ORDER BY watch_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id"""
+_CLAIM: Final = f"""UPDATE connections SET watch_at = $1::timestamptz + '16 d'::interval WHERE id IN (
+    SELECT id FROM connections WHERE watch_at <= $1 ORDER BY watch_at LIMIT {connections.WATCHED_AT_ONCE}
+     FOR UPDATE SKIP LOCKED) RETURNING id"""  # noqa: S608 - a number of our own
 _NOT_DUE: Final = "UPDATE connections SET watch_at = $1::timestamptz + '16 d'::interval WHERE id = ANY($2)"
 
 
@@ -68,14 +70,14 @@ async def run(ground: Ground, *, small: bool) -> list[Case]:
 async def claim(database: Database) -> bool:
     """A batch as the watcher claims it."""
     async with database.transaction() as tx:
-        due = await connections.lock_watched(tx, now=NOW, limit=BATCH)
+        due = await connections.lock_watched(tx, now=NOW)
         await tx.execute(_NOT_DUE, NOW, [connection.id for connection in due])
     return bool(due)
 
 
 async def bare_claim(database: Database) -> bool:
     async with database.transaction() as tx:
-        return bool(await tx.fetch(_CLAIM, NOW, BATCH))
+        return bool(await tx.fetch(_CLAIM, NOW))
 
 
 async def tick(database: Database) -> bool:
@@ -87,7 +89,7 @@ async def _rate(database: Database, step: Step, due: int) -> float:
     async with database.acquire() as tx:
         await tx.execute(_DUE_AGAIN, NOW)
         await tx.execute("TRUNCATE outbox, connection_history")
-        await tx.execute("VACUUM ANALYZE connections")
+        await tx.execute("VACUUM ANALYZE connections", timeout=PATIENCE)
     begun = time.perf_counter()
     while await step(database):
         pass
@@ -97,7 +99,7 @@ async def _rate(database: Database, step: Step, due: int) -> float:
 async def _connected(ground: Ground, size: int, due: int) -> Database:
     database = await Database.connect(await ground.database("connection_svc"))
     async with database.acquire() as tx:
-        await tx.execute(_CONNECT, size, due, NOW)
-        await tx.execute(_SETTINGS)
-        await tx.execute("VACUUM ANALYZE connections, connection_settings")
+        await tx.execute(_CONNECT, size, due, NOW, timeout=PATIENCE)
+        await tx.execute(_SETTINGS, timeout=PATIENCE)
+        await tx.execute("VACUUM ANALYZE connections, connection_settings", timeout=PATIENCE)
     return database

@@ -10,8 +10,9 @@ from chassis.database import Database
 from chassis.testing import FrozenClock
 from connection_svc.domain.connection import Connection, Lifecycle
 from connection_svc.store import cases, connections, history
+from connection_svc.store.connections import WATCHED_AT_ONCE
 from connection_svc.work.remind import remind
-from connection_svc.work.watch_consents import BATCH, watch_consents
+from connection_svc.work.watch_consents import watch_consents
 
 DAY = timedelta(days=1)
 EXPIRY = ["connection.expired", "reconnect.requested", "connection.state"]
@@ -48,7 +49,7 @@ async def test_two_replicas_share_what_is_due_at_once_and_say_nothing_twice(
     async with database.transaction() as tx:
         many = [
             await stored(tx, a_connection(organisation=Organisation(f"org-{number}", "One of many")))
-            for number in range(3 * BATCH + 1)
+            for number in range(3 * WATCHED_AT_ONCE + 1)
         ]
     clock.advance(YEAR - 30 * DAY)
 

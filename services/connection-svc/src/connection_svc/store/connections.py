@@ -31,8 +31,11 @@ OF_BUSINESS = _SELECT + " WHERE c.business_id = $1 AND c.id > $2 ORDER BY c.id L
 
 EVERY = _SELECT + " WHERE c.generation > 0 AND c.id > $1 ORDER BY c.id LIMIT $2 FOR UPDATE OF c"
 
-# Another worker's batch is passed over, so that several replicas share the work and none says a thing twice.
-WATCHED = _SELECT + " WHERE c.watch_at <= $1 ORDER BY c.watch_at LIMIT $2 FOR UPDATE OF c SKIP LOCKED"
+WATCHED_AT_ONCE = 50
+
+# Another worker's batch is passed over, so that several replicas share the work and none says a thing twice. The limit
+# is written out: with a parameter in its place PostgreSQL plans the query anew each time.
+WATCHED = f"{_SELECT} WHERE c.watch_at <= $1 ORDER BY c.watch_at LIMIT {WATCHED_AT_ONCE} FOR UPDATE OF c SKIP LOCKED"
 
 OWNERS = """
 SELECT organisation_id, id, business_id FROM connections
@@ -115,9 +118,9 @@ async def every_established(tx: Tx, *, after: str, limit: int) -> list[Connectio
     return [_connection(row) for row in await tx.fetch(EVERY, after, limit)]
 
 
-async def lock_watched(tx: Tx, *, now: datetime, limit: int) -> list[Connection]:
-    """Connections, of any business, about which the yearly clock has something to say, locked."""
-    return [_connection(row) for row in await tx.fetch(WATCHED, now, limit)]
+async def lock_watched(tx: Tx, *, now: datetime) -> list[Connection]:
+    """Up to WATCHED_AT_ONCE, of any business, about which the yearly clock has something to say, locked."""
+    return [_connection(row) for row in await tx.fetch(WATCHED, now)]
 
 
 @dataclass(frozen=True)

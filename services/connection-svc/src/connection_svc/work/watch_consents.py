@@ -10,17 +10,15 @@ from connection_svc.domain.connection import Connection, DetectedBy, ExpiryReaso
 from connection_svc.store import connections, history
 from connection_svc.work.expire import expire
 
-BATCH = 50
-
 
 async def watch_consents(database: Database, clock: Clock) -> bool:
     """Tell what is due of up to 50 connections, each exactly once. True when more may be due."""
     now = clock.now()
     async with database.transaction() as tx:
-        due = await connections.lock_watched(tx, now=now, limit=BATCH)
+        due = await connections.lock_watched(tx, now=now)
         for connection in due:
             await _tell(tx, connection, now=now)
-    return len(due) == BATCH
+    return len(due) == connections.WATCHED_AT_ONCE
 
 
 async def _tell(tx: Tx, connection: Connection, *, now: datetime) -> None:
