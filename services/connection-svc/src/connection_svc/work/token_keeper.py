@@ -191,6 +191,7 @@ class TokenKeeper:
     async def _refresh(self, turn: _Turn) -> AccessAnswer:
         """One call of the token endpoint, and its consequence."""
         provider = self._providers[turn.connection.provider]
+        failpoints.reach("grant.leased")
         try:
             async with asyncio.timeout(PROVIDER_TIMEOUT.total_seconds()):
                 granted = await provider.refresh(turn.grant.tokens.refresh_token, turn.begun_at)
