@@ -86,13 +86,15 @@ class OfferedOrganisation(Answer):
 class Attempt(Answer):
     """One journey to the provider's login: `state` says how far it got, `problem` why it did not arrive.
 
-    `connection_id` is what is connected, reconnected or changed, `new_connection_id` what took its place.
+    `connection_id` is what is connected, reconnected or changed, `new_connection_id` what took its place. Who began it
+    is not known where the `channel` is `link`.
     """
 
     attempt_id: str
     state: str
     provider: str
     intent: str
+    channel: str
     connection_id: str
     new_connection_id: str | None = None
     organisations: tuple[OfferedOrganisation, ...] = ()

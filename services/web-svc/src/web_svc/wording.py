@@ -85,6 +85,10 @@ MESSAGES: Mapping[str, str] = {
     "running.title": "{name} is reconnecting {provider}",
     "running.body": "{name} began this {ago}. Join to see how far it is and to choose the organisation, "
     "or take over: then the login of {name} ends, and nothing of it is kept.",
+    "running.title.link": "Somebody is reconnecting {provider} through a link",
+    "running.body.link": "They began this {ago}. Join to see how far it is and to choose the organisation, "
+    "or take over: then their login ends, and nothing of it is kept.",
+    "running.waiting.link": "Somebody left for {provider} through a reconnect link {ago} and is not back yet.",
     "running.waiting": "{name} left for {provider} {ago} and is not back yet.",
     "running.waiting.own": "You left for {provider} {ago}. Did you finish in {provider}? "
     "Then check again, or start again.",

@@ -275,6 +275,17 @@ async def test_while_somebody_else_is_on_the_way_one_joins_or_takes_over(world: 
     assert world.connection_service.calls[0].body["take_over"] is True
 
 
+async def test_a_login_through_a_link_can_be_joined_or_taken_over_though_nobody_knows_whose_it_is(world: World) -> None:
+    came_back(world, state="started", started_by="reconnect-link", channel="link")
+    page = await (await signed_in(world)).open(f"{BASE}/reconnect")
+    assert page.heading == "Somebody is reconnecting Xero through a link"
+    assert "They began this 2 minutes ago." in page.text
+    joined = await page.follow("Join")
+    assert "Somebody left for Xero through a reconnect link 2 minutes ago and is not back yet." in joined.text
+    assert "reconnect-link" not in joined.text
+    assert (await page.press("Take over")).heading == "Opening Xero…"
+
+
 async def test_who_joins_chooses_the_organisation_of_the_others_login(world: World) -> None:
     came_back(world, organisation(), started_by=CARLA)
     page = await (await signed_in(world)).open(f"{BASE}/reconnect")

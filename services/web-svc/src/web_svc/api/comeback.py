@@ -274,8 +274,8 @@ async def _still_there(request: Request, manager: Reader, journey: answers.Attem
         "provider": names.get(journey.provider, journey.provider),
         "ago": ago(journey.started_at, now=site.clock.now()),
     }
-    is_own = journey.started_by == manager.user_id
-    message = say("running.waiting.own" if is_own else "running.waiting", **facts)
+    who = {manager.user_id: ".own"}.get(journey.started_by, ".link" if journey.channel == "link" else "")
+    message = say(f"running.waiting{who}", **facts)
     return await show(
         request,
         manager,

@@ -69,15 +69,20 @@ async def join_or_take_over(
     site = site_of(request)
     [person] = await site.identity.people([other.started_by])
     names = await site.connections.provider_names(manager.speaker)
-    since = ago(other.started_at, now=site.clock.now())
+    facts = {
+        "name": person.name,
+        "provider": names.get(other.provider, other.provider),
+        "ago": ago(other.started_at, now=site.clock.now()),
+    }
+    through_link = ".link" if other.channel == "link" else ""
     return await show(
         request,
         manager,
         "attempt_running.html",
         status=status,
         provider=other.provider,
-        title=say("running.title", name=person.name, provider=names.get(other.provider, other.provider)),
-        message=say("running.body", name=person.name, ago=since),
+        title=say(f"running.title{through_link}", **facts),
+        message=say(f"running.body{through_link}", **facts),
         join_href=f"{home(manager, other.connection_id)}/organisation?attempt={other.attempt_id}",
         came_from=came_from,
     )
