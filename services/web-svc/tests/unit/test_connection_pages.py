@@ -143,7 +143,12 @@ async def test_manage_shows_the_facts_and_what_happened_last(world: World) -> No
     world.connection_service.connections = {XERO: connection(generation=2)}
     at = (NOW - timedelta(days=200)).isoformat()
     world.connection_service.history = [
-        {"at": NOW.isoformat(), "what": "expired", "by": "connection-svc", "detail": "reason: consent lapsed, detected by: refresh"},
+        {
+            "at": NOW.isoformat(),
+            "what": "expired",
+            "by": None,
+            "detail": "reason: consent lapsed, detected by: refresh",
+        },
         {"at": at, "what": "connected", "by": ANNA, "detail": "intent: connect, channel: web, later: known"},
         {"at": at, "what": "something_of_next_year", "by": "connection-svc", "detail": None},
     ]

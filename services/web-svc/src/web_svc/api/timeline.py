@@ -52,12 +52,19 @@ _DETAILS = {
     "problem: scope missing": "a permission was missing",
     "problem: no organisation": "no organisation came back",
     "problem: timed out": "it took too long",
+    "stage: 30": "30 days before",
+    "stage: 14": "14 days before",
+    "stage: 7": "7 days before",
+    "stage: 1": "1 day before",
     "reason: consent lapsed": "the year was over",
     "reason: refresh expired": "access was not used for too long",
     "reason: organisation withdrawn": "access was removed in the software",
     "reason: grant revoked": "access was removed in the software",
 }
-"""What connection-svc notes with an event, in words; who found an expiry out is told by `explain` and support alone."""
+"""What connection-svc notes with an event, in words."""
+
+_FOR_SUPPORT = ("detected by: ", "begun by: ")
+"""What the API tells and no page."""
 
 _ITEM = {
     "review": ("To review", "quiet", "circle-dashed"),
@@ -114,4 +121,5 @@ def _entry(entry: answers.TimelineEntry, known: Mapping[str, tuple[str, str, str
 def _in_words(detail: str) -> list[str]:
     """A detail that this release has no words for is shown as it was noted."""
     parts = (part.replace("_", " ") for part in detail.split(", "))
-    return [_DETAILS.get(part, part) for part in parts if not part.startswith("detected by: ")]
+    told = (part.removeprefix("organisation: ") for part in parts if not part.startswith(_FOR_SUPPORT))
+    return [_DETAILS.get(part, part) for part in told]
