@@ -55,9 +55,10 @@ class Gallery:
         """Write the page that shows them all, and remove pictures that it does not show."""
         shown = {"README.md"}
         lines = [preface]
-        for screen, title in SCREENS.items():
+        for screen in sorted(self.states, key=list(SCREENS).index):
+            title = SCREENS[screen]
             lines += [f"## {screen} {title}", "", "| State | Desk, light | Phone, dark |", "|---|---|---|"]
-            for state in self.states.get(screen, []):
+            for state in self.states[screen]:
                 names = [file_name(screen, state, look) for look in (DESK, PHONE)]
                 cells = [
                     f'<img src="{name}" alt="{title}, {state}, {look}" width="{width}">'

@@ -244,8 +244,11 @@ class Play:
     async def it_is_mended_on_a_phone(self) -> None:
         anna, xero = self.anna, await self.connection("xero")
         await anna.open(f"{INTEGRATIONS}/{xero}")
+        await anna.press("Reconnect")
+        await anna.reads("is reconnecting Xero")
+        await self.take("M6", "somebody with a link is on the way")
         async with self.kept_from_leaving(anna):
-            await anna.press("Reconnect")
+            await anna.press("Take over")
             await anna.sees("Opening Xero…")
             await self.take("M6", "opening")
             start = await anna.page.get_by_role("link", name="Continue to Xero").get_attribute("href")
