@@ -1,11 +1,12 @@
 """The numbers of connections that dashboards show."""
 
-import re
 from datetime import timedelta
 
 from build_connection_svc import (
+    BUSINESS,
     DEMO,
     NOON,
+    OTHER,
     YEAR,
     Organisation,
     a_connection,
@@ -13,12 +14,12 @@ from build_connection_svc import (
     an_expired_connection,
     stored,
 )
-from login_steps_connection_svc import back, begun, chosen, left
+from login_steps_connection_svc import back, begun, begun_again, chosen, left
 from prometheus_client import REGISTRY
 
 from chassis.database import Database
 from chassis.testing import FrozenClock
-from connection_svc.domain.connection import Lifecycle
+from connection_svc.domain.connection import Connection, Lifecycle
 from connection_svc.store import connections
 from connection_svc.work.measure import measure
 from connection_svc.work.watch_consents import watch_consents
@@ -56,6 +57,19 @@ async def test_a_state_that_nobody_is_in_any_more_is_not_shown(database: Databas
     assert counted() == {Lifecycle.DISCONNECTED: 1}
 
 
+async def test_reconnects_are_counted_apart_from_first_logins(call, browser, expired: Connection) -> None:
+    def counted(metric: str) -> float:
+        return REGISTRY.get_sample_value(metric, {"provider": "xero", "result": "activated"}) or 0
+
+    metrics = ("connection_attempts_total", "reconnect_attempts_total")
+    before = [counted(metric) for metric in metrics]
+    for attempt in (await begun(call), await begun_again(call, expired)):
+        await back(browser, state=await left(browser, attempt), code="c1")
+        await chosen(call, attempt, OTHER.id if attempt["connection_id"] != expired.id else DEMO.id)
+
+    assert [counted(metric) - was for metric, was in zip(metrics, before, strict=True)] == [2, 1]
+
+
 async def test_no_metric_names_a_business_a_connection_or_a_person(
     call, browser, database: Database, clock: FrozenClock
 ) -> None:
@@ -68,7 +82,8 @@ async def test_no_metric_names_a_business_a_connection_or_a_person(
 
     values = {value for metric in REGISTRY.collect() for sample in metric.samples for value in sample.labels.values()}
     assert "activated" in values
-    assert [value for value in values if re.search("(con|att|biz|usr|rec)_|org-", value)] == []
+    ids = (BUSINESS, attempt["connection_id"], attempt["attempt_id"], "usr_anna", DEMO.id)
+    assert [value for value in values if any(one in value for one in ids)] == []
 
 
 def counted() -> dict[str, float]:
