@@ -60,6 +60,12 @@ def revoked(reason: ExpiryReason) -> Connection:
             LOGIN,
         ),
         (
+            an_expired_connection(ended_at=END + 7 * DAY),
+            {},
+            "The yearly consent ended on 2 March 2027.",
+            LOGIN,
+        ),
+        (
             EXPIRED,
             {"case": OPENED},
             "The yearly consent ended on 2 March 2027.",

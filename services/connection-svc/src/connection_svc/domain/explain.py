@@ -7,7 +7,7 @@ from connection_svc.domain.connection import Connection, ExpiryReason, Lifecycle
 from connection_svc.domain.reconnect import ReconnectCase, remind_at
 
 _REASONS = {
-    ExpiryReason.CONSENT_LAPSED: "The yearly consent ended on {ended}.",
+    ExpiryReason.CONSENT_LAPSED: "The yearly consent ended on {due}.",
     ExpiryReason.REFRESH_EXPIRED: "{provider} let the access lapse on {ended}, because it was not used for too long.",
     ExpiryReason.ORGANISATION_WITHDRAWN: "{provider} stopped sharing {organisation} with us on {ended}.",
     ExpiryReason.GRANT_REVOKED: "Access was withdrawn in {provider} on {ended}.",
@@ -48,7 +48,9 @@ def explain(connection: Connection, around: Circumstances, *, now: datetime) -> 
         case Lifecycle.EXPIRED | Lifecycle.REVOKED:
             assert connection.expiry_reason is not None
             why = _REASONS[connection.expiry_reason]
-            return why.format(ended=ended, provider=provider_name, organisation=organisation), _reconnect(around)
+            due = _day(connection.consent_expires_at)  # noticed later, where nothing of ours ran at that time
+            why = why.format(ended=ended, due=due, provider=provider_name, organisation=organisation)
+            return why, _reconnect(around)
         case Lifecycle.DISCONNECTED:
             leaving = f" {_leaving(provider_name)}" if around.is_leaving else ""
             return f"Somebody disconnected {organisation} on {ended}.", f"Connect again to publish.{leaving}"
