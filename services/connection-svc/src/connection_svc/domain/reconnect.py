@@ -52,7 +52,6 @@ class SnoozeOutOfRange(DomainError):
 class ReconnectCase:
     """One repair. A connection has at most one open case, however many failures are reported."""
 
-    CHANGED = "changed"
     id: str
     business_id: str
     connection_id: str
