@@ -282,8 +282,9 @@ class Play:
         await log_in_at_the_provider(anna, organisation=ANOTHER)
         await anna.sees("That is a different organisation")
         await self.take("W9", "another organisation")
-        phone = anna.page.url.replace(CONNECTIONS, INTEGRATIONS)
-        await self.at(phone, "M7", "another organisation")
+        desk = anna.page.url
+        await self.at(desk.replace(CONNECTIONS, INTEGRATIONS), "M7", "another organisation")
+        await anna.open(desk)
         await anna.press(f"Log in to {OURS}")
         await log_in_at_the_provider(anna)
         await anna.sees("Choose an organisation")
