@@ -4,12 +4,12 @@ from datetime import datetime
 
 from list_svc.domain.rules import Rule
 from relink_contracts import events
-from relink_contracts.envelope import Actor, Outgoing, Tombstone, speaker
+from relink_contracts.envelope import Actor, EventData, Outgoing, Received, Tombstone, speaker
 
 _say = speaker("list-svc")
 
 
-def rule_state(rule: Rule, *, at: datetime) -> Outgoing:
+def rule_state(rule: Rule, *, at: datetime, caused_by: Received[EventData] | None = None) -> Outgoing:
     """The rule as it is now."""
     draft = rule.draft
     return _say(
@@ -27,6 +27,7 @@ def rule_state(rule: Rule, *, at: datetime) -> Outgoing:
             merge_id=rule.merge_id,
         ),
         at=at,
+        caused_by=caused_by,
     )
 
 

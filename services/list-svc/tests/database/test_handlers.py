@@ -1,12 +1,18 @@
 """Each handler gets each event twice, as Kafka may deliver it."""
 
+import json
+from dataclasses import replace
+
+from build_list_svc import a_draft, a_rule
+
 from chassis.database import Tx
 from chassis.testing import twice
 from list_svc.domain.lists import Completeness, Entry, ListKey
 from list_svc.domain.paging import Page
+from list_svc.domain.rules import State, pause
 from list_svc.handlers import HANDLERS
 from list_svc.handlers.on_list_entries import on_list_entries
-from list_svc.store import connections, entries
+from list_svc.store import connections, entries, rules
 from relink_contracts.envelope import EventData, Received
 from relink_contracts.events import (
     ConnectionChanged,
@@ -24,8 +30,8 @@ THE_ACCOUNT = "con_1/accounts/429"
 
 async def hear(tx: Tx, *events: Received[EventData]) -> None:
     for event in events:
-        (handler,) = [handler for handler in HANDLERS if event.type == handler.event.TYPE]
-        await twice(handler, event, tx, consumer="list-svc")
+        for handler in (each for each in HANDLERS if event.type == each.event.TYPE):
+            await twice(handler, event, tx, consumer="list-svc")
 
 
 async def accounts(tx: Tx) -> list[Entry]:
@@ -153,7 +159,29 @@ async def test_a_run_that_only_removed_is_complete_once_the_tombstone_is_here(tx
     assert await completeness(tx) is Completeness.COMPLETE
 
 
-async def test_every_type_is_heard_by_one_handler() -> None:
-    types = [handler.event.TYPE for handler in HANDLERS]
+async def test_the_rules_of_a_replaced_connection_pause_once_and_are_said_and_no_others(tx: Tx) -> None:
+    written = {
+        "rul_1": a_rule("rul_1"),
+        "rul_2": a_rule("rul_2", draft=replace(a_draft("Northern Paper Ltd"), state=State.PAUSED)),
+        "rul_3": a_rule("rul_3", draft=a_draft(connection_id="con_2")),
+        "rul_4": a_rule("rul_4", business_id="biz_other"),
+    }
+    for rule in written.values():
+        await rules.insert(tx, rule)
+
+    changed = received(ConnectionChanged, 8, lifecycle="replaced", new_connection_id="con_2")
+    await hear(tx, changed)
+
+    kept = {rule_id: await rules.get(tx, rule_id, rule.business_id) for rule_id, rule in written.items()}
+    assert changed.data is not None
+    paused = pause(written["rul_1"], by=changed.data.actor.id, at=changed.received_at)
+    assert kept == written | {"rul_1": paused}
+    assert paused.draft.state is State.PAUSED
+    [said] = await tx.fetch("SELECT aggregateid, payload FROM outbox")
+    assert (said["aggregateid"], json.loads(said["payload"])["state"]) == ("rul_1", "paused")
+
+
+async def test_each_type_feeds_one_picture() -> None:
+    types = [handler.event.TYPE for handler in HANDLERS if not handler.once]
 
     assert len(types) == len(set(types)) == 6

@@ -121,6 +121,12 @@ def rewrite(rule: Rule, draft: Draft, *, seen: int, by: str, at: datetime) -> Ru
     return replace(rule, draft=draft, revision=rule.revision + 1, changed_by=by, changed_at=at)
 
 
+def pause(rule: Rule, *, by: str, at: datetime) -> Rule:
+    """The rule, kept and not applied."""
+    draft = replace(rule.draft, state=State.PAUSED)
+    return replace(rule, draft=draft, revision=rule.revision + 1, changed_by=by, changed_at=at)
+
+
 def expect(rule: Rule, *, seen: int) -> None:
     """Raises RuleChangedMeanwhile when `seen` is not the rule's present revision."""
     if rule.revision != seen:

@@ -20,6 +20,8 @@ _DELETE = """UPDATE rules SET deleted = true, revision = revision + 1, changed_b
 _GET = "SELECT * FROM rules WHERE rule_id = $1 AND business_id = $2 AND NOT deleted"
 _GET_FOR_UPDATE = f"{_GET} FOR UPDATE"
 _PAGE = """SELECT * FROM rules WHERE business_id = $1 AND NOT deleted AND rule_id > $2 ORDER BY rule_id LIMIT $3"""
+_ACTIVE_OF = """SELECT * FROM rules WHERE business_id = $1 AND connection_id = $2 AND state = 'active' AND NOT deleted
+    ORDER BY rule_id FOR UPDATE"""
 _AFTER = "SELECT * FROM rules WHERE rule_id > $1 ORDER BY rule_id LIMIT $2 FOR UPDATE"
 _SAY_AGAIN_IF_DUE = """INSERT INTO rules_said_again AS said (at) VALUES ($1)
     ON CONFLICT (one) DO UPDATE SET at = excluded.at WHERE said.at <= $1 - $2::interval RETURNING at"""
@@ -52,6 +54,11 @@ async def get_for_update(tx: Tx, rule_id: str, business_id: str) -> Rule:
 async def of_business(tx: Tx, business_id: str, page: Page) -> list[Rule]:
     """A page of the business's rules in the order of their making; a rule's place is its id."""
     return [_rule(row) for row in await tx.fetch(_PAGE, business_id, *page.after, page.limit)]
+
+
+async def active_of(tx: Tx, connection_id: str, business_id: str) -> list[Rule]:
+    """The rules that are applied with entries of this connection; nobody else changes them until `tx` ends."""
+    return [_rule(row) for row in await tx.fetch(_ACTIVE_OF, business_id, connection_id)]
 
 
 async def everything_after(tx: Tx, rule_id: str, *, limit: int) -> list[tuple[Rule, bool]]:
