@@ -342,7 +342,6 @@ class Play:
         self.stack.clock.advance(timedelta(hours=49))
         await self.anna.open(f"{CONNECTIONS}/{xero}")
         await self.anna.reads("Xero is having trouble")
-        await self.at("/b/biz_demo/inbox", "W1", "provider in trouble")
         await self.at(CONNECTIONS, "W4", "provider in trouble")
         await self.at(f"{CONNECTIONS}/{xero}", "W5", "provider in trouble")
         await self.at(f"{CONNECTIONS}/{xero}/reconnect", "W6", "provider in trouble")
