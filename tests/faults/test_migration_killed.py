@@ -37,7 +37,7 @@ async def test_a_migration_killed_and_run_again_under_traffic_is_whole_in_the_en
         while runner.lives and not await ground.value(_CONNECTED, runner.name):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         with contextlib.suppress(TimeoutError):
-            await runner.ended(plan.uniform(0, 0.8))
+            await runner.ended(plan.uniform(0, 0.3))
         if runner.lives and plan.random() < 0.5:
             kills += 1
             await runner.kill()
