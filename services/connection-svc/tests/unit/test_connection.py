@@ -119,6 +119,12 @@ def test_each_stage_is_marked_once_and_the_next_one_waited_for() -> None:
     assert marked == [30, 14, 7, 1]
 
 
+def test_a_cohort_of_one_day_falls_due_over_a_day_and_not_at_once() -> None:
+    cohort = [activated(a_connection(), now=NOON + timedelta(hours=hour)) for hour in range(24)]
+
+    assert [watch_at(each) for each in cohort] == [END - 30 * DAY + timedelta(hours=hour) for hour in range(24)]
+
+
 def test_a_connection_seen_late_gets_only_the_latest_stage() -> None:
     connection = warn(a_connection(), now=END - 6 * DAY)
 
