@@ -52,7 +52,7 @@ async def run(ground: Ground, *, small: bool) -> list[Case]:
     arrivals = _arrivals(PER_SECOND_SMALL, SECONDS_SMALL) if small else _arrivals(PER_SECOND, SECONDS)
     async with Way(ground, arrivals) as way:
         sides = way.http, way.relay, way.handler, way.whole
-        http, relay, handler, whole = await interleaved(*sides, rounds=1 if small else ROUNDS)
+        http, relay, handler, whole = await interleaved(*sides, rounds=3 if small else ROUNDS)
     parts = [sum(each) for each in zip(http, relay, handler, strict=True)]
     return [
         Case("p99 of the whole, beside the sum of its parts' p99", "ms", whole, parts, AtMost(2)),
