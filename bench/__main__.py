@@ -2,7 +2,7 @@
 
 In full size each writes its JSON, its plot and its table in README.md. A small run is for a build server: it fails,
 with 1, when a ratio surely fell by more than a fifth from the recorded one. As a busy machine must not fail a build, it
-is measured for longer first, up to three times as long. A count that must be zero fails any run at once.
+is measured for longer first, up to three times as long; what is recorded is measured for as long at once. A count that must be zero fails any run at once.
 """
 
 import argparse
@@ -63,18 +63,16 @@ def full(name: str, run: Benchmark) -> list[str]:
 
 def small(name: str, run: Benchmark, *, record: bool) -> list[str]:
     """Measure in small size; keep it, or say what got worse."""
-    result = measured(name, run, small=True)
-    if record:
-        report.write(result, report.SMALL)
-        return report.broken(result)
-    recorded = report.recorded_ratios(name)
+    result, recorded = measured(name, run, small=True), report.recorded(name)
     for _ in range(ATTEMPTS - 1):
-        if report.broken(result) or not report.fallen(result, recorded):
+        if report.broken(result) or not (record or report.fallen(result, recorded)):
             break
         again = measured(name, run, small=True)
         cases = [old.with_rounds_of(new) for old, new in zip(result.cases, again.cases, strict=True)]
         result = Result(name, result.versions, result.machine, cases)
-    return report.broken(result) or report.fallen(result, recorded)
+    if record:
+        report.write(result, report.SMALL)
+    return report.broken(result) or ([] if record else report.fallen(result, recorded))
 
 
 def measured(name: str, run: Benchmark, *, small: bool) -> Result:

@@ -23,7 +23,7 @@ from bench import backlog
 from bench.ground import Ground, connected, said, tell
 from bench.runner import AtLeast, Case, Exactly, interleaved
 
-ROWS, ROWS_SMALL, REPLICAS = 40_000, 8_000, 3
+ROWS, ROWS_SMALL, REPLICAS = 40_000, 20_000, 3
 WARM_UP: Final = 2_000  # rows
 
 Drained = asyncio.subprocess.Process

@@ -8,7 +8,6 @@ text. `test_stand_ins.py` runs the same statements, with the same interleavings,
 
 import asyncio
 import functools
-import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -258,7 +257,7 @@ class Postgres:
             self._lock(tx, "said", kind, entity, number)
         names = ("event_id", "aggregatetype", "aggregateid", "aggregate_seq", "type", "topic", "shard", "payload")
         for *first, headers in rows:
-            row = dict(zip(names, first, strict=True)) | {"headers": _jsonb(headers)}
+            row = dict(zip(names, first, strict=True)) | {"headers": headers}
             what = [row[name] for name in names[1:4]]
             if any([other[name] for name in names[1:4]] == what for other in self._visible(tx).values()):
                 raise asyncpg.UniqueViolationError("duplicate key value violates unique constraint")
@@ -324,13 +323,6 @@ class Postgres:
 
 def _lost() -> Any:
     raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
-
-
-def _jsonb(text: str) -> str:
-    """As it comes out again: keys by length, then by bytes."""
-    return json.dumps(
-        dict(sorted(json.loads(text).items(), key=lambda each: (len(each[0].encode()), each[0].encode())))
-    )
 
 
 _NAMES = {

@@ -23,6 +23,7 @@ _OUTAGES = (
     asyncpg.TransactionRollbackError,  # deadlock, serialization
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,  # has just become a replica
+    asyncpg.InvalidCachedStatementError,  # a migration changed what the statement answers; it is prepared anew
 )
 
 joining: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar("joining", default=None)

@@ -5,7 +5,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -19,6 +19,7 @@ from relink_contracts.envelope import RecordToSend
 READING: Final[dict[str, Any]] = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": 4_000_000}
 _ACCEPT_SECONDS, _SEND_SECONDS = 5.0, 10.0
 _BATCH_BYTES: Final = 500_000  # what any topic takes at once; a larger record travels alone
+_Answers: TypeAlias = dict[asyncio.Future[object], list[int]]  # each with the places of the records it is about
 
 
 class Sender:
@@ -46,7 +47,7 @@ class Sender:
         places: dict[str, list[int]] = defaultdict(list)
         for place, record in enumerate(records):
             places[record.topic].append(place)
-        sent: dict[asyncio.Future[object], list[int]] = {}
+        sent: _Answers = {}
         try:
             for topic, wanted in places.items():
                 try:
@@ -68,14 +69,8 @@ class Sender:
             await self._discard()
         return results
 
-    async def _hand_over(
-        self,
-        topic: str,
-        places: list[int],
-        records: Sequence[RecordToSend],
-        sent: dict[asyncio.Future[object], list[int]],
-    ) -> None:
-        """Give the producer the records at these places, all of one topic. `sent` is told what each answer is about."""
+    async def _hand_over(self, topic: str, places: list[int], records: Sequence[RecordToSend], sent: _Answers) -> None:
+        """Give the producer the records at these places, all of one topic; adds the answers to come to `sent`."""
         if topic in self._refused:
             raise self._refused[topic][1]
         assert self._producer is not None

@@ -21,7 +21,7 @@ _NUMBER = """INSERT INTO outbox_sequences AS s (aggregatetype, aggregateid, last
 _INSERT = """WITH added AS (INSERT INTO outbox
     (event_id, aggregatetype, aggregateid, aggregate_seq, type, topic, shard, payload, headers)
     SELECT a, b, c, d, e, f, g, h, i FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[],
-        $6::text[], $7::smallint[], $8::bytea[], $9::jsonb[]) WITH ORDINALITY AS said (a, b, c, d, e, f, g, h, i, place)
+        $6::text[], $7::smallint[], $8::bytea[], $9::json[]) WITH ORDINALITY AS said (a, b, c, d, e, f, g, h, i, place)
     ORDER BY place) SELECT pg_notify($10, '')"""
 
 

@@ -182,5 +182,5 @@ async def _relay_shards(connection: asyncpg.Connection, sender: Sender, wanted: 
 
 def _record(row: asyncpg.Record) -> RecordToSend:
     attributes: dict[str, str] = from_json(row["headers"])
-    headers = list(zip(attributes, map(str.encode, attributes.values()), strict=True))
+    headers = [(name, value.encode()) for name, value in attributes.items()]
     return RecordToSend(row["topic"], attributes["ce_partitionkey"].encode(), row["payload"], headers)

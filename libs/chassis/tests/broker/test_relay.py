@@ -156,3 +156,21 @@ async def test_a_relay_outlives_a_broker_that_is_away_and_a_connection_that_is_c
     await eventually(empty(database))
     stopping.set()
     await asyncio.gather(away, there)
+
+
+async def test_a_relay_outlives_a_migration_that_changes_what_its_statements_answer(
+    stage, database: Database, database_url: str
+) -> None:
+    stopping = asyncio.Event()
+    task = asyncio.create_task(Relay(database_url, stage.kafka).run(stopping))
+    for _ in range(4):  # until each of its connections has prepared its statements
+        await fill(database, stage.topic, events=10)
+        await eventually(empty(database))
+    async with database.acquire() as connection:
+        await connection.execute("ALTER TABLE outbox ALTER COLUMN headers TYPE jsonb")
+    for _ in range(4):
+        await fill(database, stage.topic, events=10)
+        await eventually(empty(database))
+    stopping.set()
+    await task
+    assert len(await everything_on(stage.kafka, stage.topic)) == 80
