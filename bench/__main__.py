@@ -2,7 +2,8 @@
 
 In full size each writes its JSON, its plot and its table in README.md. A small run is for a build server: it fails,
 with 1, when a ratio surely fell by more than a fifth from the recorded one. As a busy machine must not fail a build, it
-is measured for longer first, up to three times as long; what is recorded is measured for as long at once. A count that must be zero fails any run at once.
+is measured for longer first, up to three times as long; what is recorded is measured for as long at once. A count that
+must be zero fails any run.
 """
 
 import argparse
