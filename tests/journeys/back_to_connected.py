@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 import httpx2
-from chromium import DESK, chromium
+from looks import DESK
 from own_stack import own_stack
 from people import CONNECTIONS, OURS, connected, sign_in
 from person import Person
 from playwright.async_api import Page
 
+from devstack.chromium import a_chromium
 from devstack.demo.upstream import Api, Upstream
 from devstack.stack import Stack
 
@@ -45,7 +46,7 @@ async def reconnect(page: Page, connection_id: str) -> float:
 
 
 async def measure(stack: Stack) -> dict[str, list[float]]:
-    async with chromium() as browser, httpx2.AsyncClient(timeout=30) as http:
+    async with a_chromium() as browser, httpx2.AsyncClient(timeout=30) as http:
         upstream = Upstream(Api(http, stack.addresses, "biz_demo", "usr_anna", "admin"))
         ids = {provider: await connected(stack, upstream, provider) for provider in SOFTWARE}
         anna = await Person.before(browser, DESK, stack.addresses["web-svc"])

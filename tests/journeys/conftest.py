@@ -6,13 +6,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from playwright.async_api import Browser
 
 from devstack.demo.upstream import Api, Upstream
 from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chromium import CHROMIUM, DESK, Look, chromium
+from looks import DESK, Look
 from own_stack import own_stack
 from people import leave_everything
 from person import Person, SitDown
@@ -24,23 +25,16 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session", autouse=True)
-def chromium_is_installed() -> None:
-    if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: install it with `apt-get install chromium`")
-
-
 @pytest.fixture
-async def sit_down(stack: Stack) -> AsyncIterator[SitDown]:
-    """Brings somebody before a fresh browser. Whatever our own pages complain about there fails the journey."""
+async def sit_down(stack: Stack, chromium: Browser) -> AsyncIterator[SitDown]:
+    """Brings somebody before a fresh profile. Whatever our own pages complain about there fails the journey."""
     seated: list[Person] = []
-    async with chromium() as browser:
 
-        async def sit_down(look: Look) -> Person:
-            seated.append(await Person.before(browser, look, stack.addresses["web-svc"]))
-            return seated[-1]
+    async def sit_down(look: Look) -> Person:
+        seated.append(await Person.before(chromium, look, stack.addresses["web-svc"]))
+        return seated[-1]
 
-        yield sit_down
+    yield sit_down
     assert [complaint for person in seated for complaint in person.complaints] == []
 
 

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chromium import DESK, PHONE, Look
+from looks import DESK, PHONE, Look
 from person import Person
 from PIL import Image
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Self
 
 from axe_playwright_python.async_playwright import Axe
-from chromium import PATIENCE_SECONDS, Look, fresh_profile
+from looks import PATIENCE_SECONDS, Look, fresh_profile
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 MOST_TABS = 80

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
-from chromium import DESK, chromium
 from gallery import Gallery
+from looks import DESK
 from own_stack import own_stack
 from people import (
     ANOTHER,
@@ -31,6 +31,7 @@ from people import (
 from person import Person
 from playwright.async_api import Route, expect
 
+from devstack.chromium import a_chromium
 from devstack.demo.browser import Browser
 from devstack.demo.evidence import Practice
 from devstack.demo.story import log_in_and_finish
@@ -485,7 +486,7 @@ class Play:
 
 
 async def play(stack: Stack) -> None:
-    async with chromium() as browser, httpx2.AsyncClient(timeout=30) as http:
+    async with a_chromium() as browser, httpx2.AsyncClient(timeout=30) as http:
         upstream = Upstream(Api(http, stack.addresses, "biz_demo", "usr_anna", "admin"))
         people = [await Sitter.before(browser, DESK, stack.addresses["web-svc"]) for _ in range(4)]
         gallery = Gallery(FOLDER)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chromium import DESK, KEYBOARD, PHONE
+from looks import DESK, KEYBOARD, PHONE
 from people import (
     ANOTHER,
     CONNECTIONS,

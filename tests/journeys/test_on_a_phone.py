@@ -1,7 +1,7 @@
 """What is done under `/m`, on the whole running system: Settings at the bottom right, Integrations, one software."""
 
 import pytest
-from chromium import PHONE
+from looks import PHONE
 from people import OURS, YEAR, connected, deliver, log_in_at_the_provider, sign_in
 from person import Person
 from playwright.async_api import expect

@@ -5,7 +5,7 @@ Business settings > Connections > Manage > Reconnect > provider > organisation >
 
 import asyncpg
 import pytest
-from chromium import DESK, NO_SCRIPTS, PHONE
+from looks import DESK, NO_SCRIPTS, PHONE
 from people import (
     CONNECTIONS,
     OURS,

@@ -1,18 +1,23 @@
 """What every long play on a stack needs: patience, company, rest at the end, and words for what went wrong."""
 
 import asyncio
+import logging
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import httpx2
+import structlog
 
 from devstack.demo.show import Storyteller
 from devstack.demo.story import NotAsTold
 from devstack.demo.upstream import Outage
-from devstack.home import DevstackError
+from devstack.findings import Finding
+from devstack.home import DevstackError, write_whole
 from devstack.stack import Stack
 
 FAILURES: Final = (NotAsTold, DevstackError, httpx2.HTTPError)
@@ -22,6 +27,7 @@ ANSWER_WITHIN_SECONDS: Final = 150.0
 AT_REST_WITHIN_SECONDS: Final = 300.0
 """A provider that failed often is left alone for a minute, and a mail that could not be sent for up to two."""
 RESTING_SECONDS: Final = 3.0
+MOST_SENTENCES: Final = 20
 
 T = TypeVar("T")
 
@@ -75,19 +81,49 @@ async def at_rest(left_to_do: Callable[[], Awaitable[Mapping[str, int]]]) -> flo
     return at_rest_since
 
 
-def play_from_empty(play: Callable[[], Coroutine[None, None, None]], stack: Stack, show: Storyteller) -> list[str]:
-    """Start everything from empty, play, stop it again. Answers what went wrong, in sentences."""
-    problems = []
+@dataclass
+class Report(ABC):
+    """What a play writes for other programs to read. The same seed is the same plan."""
+
+    seed: int
+    problems: list[str] = field(default_factory=list, kw_only=True)
+    findings: list[Finding] = field(default_factory=list, kw_only=True)
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.findings) and not self.problems and all(finding.holds for finding in self.findings)
+
+    @abstractmethod
+    def as_json(self) -> str: ...
+
+
+R = TypeVar("R", bound=Report)
+Play = Callable[[Stack, Storyteller, R], Coroutine[None, None, None]]
+
+
+def play_from_empty(play: Play[R], report: R, tell: Callable[[R, Storyteller], None], stack: Stack, file: str) -> int:
+    """Start everything from empty, play, stop it again, tell what came of it. The exit code: 0 if all is as told."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    show = Storyteller()
+    show.say(f"Seed {report.seed}: the same plan again with SEED={report.seed}")
     try:
         with show.step("From empty: Kafka, PostgreSQL, practice providers and six services start"):
             stack.reset(show.say)
             stack.up(show.say)
-        asyncio.run(play())
+        asyncio.run(play(stack, show, report))
     except* FAILURES as failures:
-        problems = sentences(failures)
+        report.problems += sentences(failures)
     finally:
         stack.down(show.say)
-    return problems
+    for problem in report.problems[:MOST_SENTENCES]:
+        show.say(f"[bold red]Not as told:[/] {problem}")
+    if len(report.problems) > MOST_SENTENCES:
+        show.say(f"[bold red]Not as told:[/] {len(report.problems) - MOST_SENTENCES} more, which the JSON has")
+    tell(report, show)
+    write_whole(stack.home.directory / file, report.as_json())
+    words = "[bold green]All as told[/]" if report.ok else "[bold red]Not as told[/]"
+    show.say(f"{words}, seed {report.seed}. The same as JSON: {stack.home.directory.name}/{file}")
+    return 0 if report.ok else 1
 
 
 def part_of(chance: random.Random) -> random.Random:

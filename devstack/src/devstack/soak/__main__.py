@@ -7,7 +7,6 @@ thing has come by then: the same seed is the same plan, not the same run.
 import argparse
 import asyncio
 import json
-import logging
 import random
 import secrets
 import sys
@@ -16,16 +15,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import httpx2
-import structlog
 
+from devstack import playing
 from devstack.demo.browser import Browser
 from devstack.demo.evidence import Practice
 from devstack.demo.show import Storyteller
 from devstack.findings import Finding, Wanted, tell
 from devstack.havoc import Havoc
-from devstack.home import write_whole
 from devstack.mailbox import MailBox
-from devstack.playing import FAILURES, part_of, play_from_empty, sentences
+from devstack.playing import FAILURES, part_of, sentences
 from devstack.soak import evidence
 from devstack.soak.caretaker import Caretaker
 from devstack.soak.customers import customers_of
@@ -38,20 +36,13 @@ MEGABYTE: Final = 1_000_000
 
 
 @dataclass
-class Report:
-    """What the soak writes for other programs to read."""
+class Report(playing.Report):
+    """What came of a soak."""
 
-    seed: int
     minutes: float
     seconds_to_drain: float | None = None
-    problems: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
     killed: dict[str, int] = field(default_factory=dict)
     memory: list[Growth] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return bool(self.findings) and not self.problems and all(finding.holds for finding in self.findings)
 
     def as_json(self) -> str:
         findings = [{**asdict(finding), "ok": finding.holds} for finding in self.findings]
@@ -60,18 +51,9 @@ class Report:
 
 def main(stack: Stack | None = None) -> int:
     """Exit code 0 if everything is as told, else 1."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     arguments = _arguments()
-    stack, show = stack or Stack(), Storyteller()
     report = Report(arguments.seed, arguments.minutes)
-    show.say(f"Seed {report.seed}: the same plan again with SEED={report.seed}")
-    report.problems += play_from_empty(lambda: _soak(stack, show, report), stack, show)
-    _show(report, show)
-    file = stack.home.directory / "soak.json"
-    write_whole(file, report.as_json())
-    words = "[bold green]All as told[/]" if report.ok else "[bold red]Not as told[/]"
-    show.say(f"{words}, seed {report.seed}. The same as JSON: {file.parent.name}/{file.name}")
-    return 0 if report.ok else 1
+    return playing.play_from_empty(_soak, report, _show, stack or Stack(), "soak.json")
 
 
 async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
@@ -117,8 +99,6 @@ async def _soak(stack: Stack, show: Storyteller, report: Report) -> None:
 
 
 def _show(report: Report, show: Storyteller) -> None:
-    for problem in report.problems:
-        show.say(f"[bold red]Not as told:[/] {problem}")
     show.table("Killed", ["Process", "Times"], [[name, str(times)] for name, times in report.killed.items()])
     rows = [
         [each.name, f"{each.seconds:.0f} s"]

@@ -7,7 +7,6 @@ thing has come by then: the same seed is the same plan, not the same run.
 import argparse
 import asyncio
 import json
-import logging
 import random
 import secrets
 import sys
@@ -19,8 +18,8 @@ from itertools import product
 from typing import Any, Final
 
 import httpx2
-import structlog
 
+from devstack import playing
 from devstack.administrator import Administrator
 from devstack.customers import Customer
 from devstack.demo.browser import Browser
@@ -29,9 +28,8 @@ from devstack.demo.show import Storyteller
 from devstack.demo.upstream import Api, Upstream
 from devstack.findings import Databases, Finding, Wanted, dead_letters, events, read_topics, tell
 from devstack.havoc import Havoc
-from devstack.home import write_whole
 from devstack.mailbox import MailBox
-from devstack.playing import FAILURES, part_of, play_from_empty, sentences
+from devstack.playing import FAILURES, part_of, sentences
 from devstack.stack import Stack
 from devstack.story.desk import Desk, Way
 from devstack.story.evidence import endings, history, logins
@@ -47,25 +45,17 @@ SOFTWARE: Final = {
     "sage": "Sage Accounting",
     "freeagent": "FreeAgent",
 }
-MOST_SENTENCES: Final = 20
 ROLES: Final = {"usr_anna": "admin", "usr_ben": "admin"}
 
 
 @dataclass
-class Report:
-    """What the story writes for other programs to read."""
+class Report(playing.Report):
+    """What came of a story."""
 
-    seed: int
     wanted: int
     verdict: Verdict = field(default_factory=lambda: Verdict(0, (), (), ()))
     seconds: float = 0.0
-    problems: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        return bool(self.findings) and not self.problems and all(finding.holds for finding in self.findings)
 
     def as_json(self) -> str:
         report = {
@@ -86,18 +76,9 @@ class Report:
 
 def main(stack: Stack | None = None) -> int:
     """Exit code 0 if everything is as told, else 1."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     arguments = _arguments()
-    stack, show = stack or Stack(), Storyteller()
     report = Report(arguments.seed, arguments.rounds)
-    show.say(f"Seed {report.seed}: the same plan again with SEED={report.seed}")
-    report.problems += play_from_empty(lambda: _reconnects(stack, show, report), stack, show)
-    _show(report, show)
-    file = stack.home.directory / f"story-{arguments.story}.json"
-    write_whole(file, report.as_json())
-    words = "[bold green]All as told[/]" if report.ok else "[bold red]Not as told[/]"
-    show.say(f"{words}, seed {report.seed}. The same as JSON: {file.parent.name}/{file.name}")
-    return 0 if report.ok else 1
+    return playing.play_from_empty(_reconnects, report, _show, stack or Stack(), f"story-{arguments.story}.json")
 
 
 async def _reconnects(stack: Stack, show: Storyteller, report: Report) -> None:
@@ -198,10 +179,6 @@ async def _judge(stack: Stack, story: Reconnects, report: Report) -> None:
 
 
 def _show(report: Report, show: Storyteller) -> None:
-    for problem in report.problems[:MOST_SENTENCES]:
-        show.say(f"[bold red]Not as told:[/] {problem}")
-    if len(report.problems) > MOST_SENTENCES:
-        show.say(f"[bold red]Not as told:[/] {len(report.problems) - MOST_SENTENCES} more, which the JSON has")
     endings = report.details.get("endings", {})
     reasons = sorted({reason for counts in endings.values() for reason in counts})
     rows = [[provider, *(str(counts.get(reason, 0)) for reason in reasons)] for provider, counts in endings.items()]

@@ -1,25 +1,9 @@
-"""A real Chromium, and what a person has before them."""
+"""What a person has before them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Browser, BrowserContext, async_playwright, expect
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
+from playwright.async_api import Browser, BrowserContext, expect
 
 PATIENCE_SECONDS = 60  # two busy cores; the journeys are not about speed
 
@@ -45,15 +29,6 @@ KEYBOARD = replace(DESK, name="keyboard", is_keyboard_only=True)
 NO_SCRIPTS = replace(DESK, name="no-scripts", has_scripts=False)
 
 
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
 async def fresh_profile(browser: Browser, look: Look, base_url: str) -> BrowserContext:
     profile = await browser.new_context(
         base_url=base_url,
@@ -62,4 +37,5 @@ async def fresh_profile(browser: Browser, look: Look, base_url: str) -> BrowserC
         java_script_enabled=look.has_scripts,
     )
     profile.set_default_timeout(PATIENCE_SECONDS * 1000)
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     return profile
