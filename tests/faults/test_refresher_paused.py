@@ -37,7 +37,7 @@ async def test_a_replica_is_paused_with_the_token_in_its_hands(
     granted.move_clock(timedelta(minutes=plan.choice([-10, 0, 10])))
     other = await granted.start("keeper", connection, name="other", commands=1)
     await other.ended()
-    assert other.did("refresh.begun") == 1
+    assert other.did("refresh.begun") in {1, 2}, "the lease is over; twice where ten minutes outran Sage's access token"
 
     paused.signal(signal.SIGCONT)
     over = time.monotonic()
