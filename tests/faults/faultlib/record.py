@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from devstack.home import write_whole
+
 FAULTS: Final = Path(__file__).parents[1]
 _RESULTS: Final = FAULTS / "results"
 _BEGIN, _END = "<!-- table: begin (written by the run) -->\n", "<!-- table: end -->\n"
@@ -19,11 +21,10 @@ def forget(cell: str) -> None:
 
 def write(cell: str, invariant: str, seed: int, line: Mapping[str, Any]) -> None:
     """Keep this seed's line, in place of an older one of the same seed."""
-    _RESULTS.mkdir(exist_ok=True)
     seeds = {each["seed"]: each for each in _lines(cell)} | {seed: {"seed": seed, **line}}
     rows = ",\n".join(f"    {json.dumps(seeds[number])}" for number in sorted(seeds))
     head = f'"cell": {json.dumps(cell)},\n  "invariant": {json.dumps(invariant, ensure_ascii=False)}'
-    _file(cell).write_text(f'{{\n  {head},\n  "seeds": [\n{rows}\n  ]\n}}\n')
+    write_whole(_file(cell), f'{{\n  {head},\n  "seeds": [\n{rows}\n  ]\n}}\n')
     _write_table()
 
 
@@ -49,7 +50,8 @@ def _write_table() -> None:
     rows = table({path.stem: _lines(path.stem) for path in _RESULTS.glob("*.json")})
     readme = FAULTS / "README.md"
     before, _, rest = readme.read_text().partition(_BEGIN)
-    readme.write_text(before + _BEGIN + "\n".join(rows) + "\n" + _END + rest.partition(_END)[2])
+    # Whole: cells may run side by side, and one that reads half a file would write half a file.
+    write_whole(readme, before + _BEGIN + "\n".join(rows) + "\n" + _END + rest.partition(_END)[2])
 
 
 def _lines(cell: str) -> list[dict[str, Any]]:
