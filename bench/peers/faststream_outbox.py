@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 QUEUE: Final = "events"
 _PUT_BACK: Final = f"""INSERT INTO faststream_outbox (queue, payload, headers)
-    SELECT '{QUEUE}', payload, headers || jsonb_build_object('topic', $1::text) FROM kept
+    SELECT '{QUEUE}', payload, headers::jsonb || jsonb_build_object('topic', $1::text) FROM kept
     WHERE id > $2 AND id <= $3 ORDER BY id"""  # noqa: S608 - constants
 _WAKE: Final = "SELECT pg_notify('outbox_faststream_outbox', $1)"
 
