@@ -72,6 +72,8 @@ async def serve(
 
 async def _serve_http(app: Starlette, host: str, port: int, stopping: asyncio.Event, drain_seconds: float) -> None:
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    # Above the 5 s of httpx2 and the minute of most proxies: who closes first must be the one that would ask again.
+    config.timeout_keep_alive = 75
     config.timeout_graceful_shutdown = max(1, int(drain_seconds) - 2)
     server = uvicorn.Server(config)
     # Signals are serve()'s: uvicorn would replace its handlers and, at the end, raise the signal again.

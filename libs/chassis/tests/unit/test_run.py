@@ -1,4 +1,5 @@
 import asyncio
+import http.client
 import signal
 import socket
 import time
@@ -38,6 +39,23 @@ def answers(port: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
+
+
+async def test_an_idle_connection_is_kept_for_longer_than_clients_keep_theirs(port: str) -> None:
+    await process("served.py", "well", port)
+    await eventually(lambda: answers(port))
+    client = http.client.HTTPConnection("127.0.0.1", int(port), timeout=5)
+
+    def asked() -> int:
+        client.request("GET", "/health/live")
+        answer = client.getresponse()
+        answer.read()
+        return answer.status
+
+    assert await asyncio.to_thread(asked) == 200
+    await asyncio.sleep(6)  # httpx2 gives an idle connection up after five
+    assert await asyncio.to_thread(asked) == 200
+    client.close()
 
 
 async def test_a_job_that_hears_nothing_is_cut_off_when_the_drain_is_over(port: str) -> None:
