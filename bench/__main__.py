@@ -64,7 +64,7 @@ def full(name: str, run: Benchmark) -> list[str]:
 
 def small(name: str, run: Benchmark, *, record: bool) -> list[str]:
     """Measure in small size; keep it, or say what got worse."""
-    result, recorded = measured(name, run, small=True), report.recorded(name)
+    result, recorded = measured(name, run, small=True), report.recorded_ratios(name)
     for _ in range(ATTEMPTS - 1):
         if report.broken(result) or not (record or report.fallen(result, recorded)):
             break

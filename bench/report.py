@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -15,8 +15,6 @@ HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "results"
 SMALL: Final = RESULTS / "small"
 README: Final = HERE / "README.md"
-Recorded: TypeAlias = tuple[float, float, float]
-"""A ratio, and between which two it lies with about 95 % confidence."""
 _MET, _MISSED, _NOTE = "#2b7a4b", "#b3541e", "#7a7a7a"
 
 
@@ -43,7 +41,6 @@ class Result:
                 "ratio": _rounded(each.ratio),
                 "target": str(each.target) if each.target else None,
                 "spread": [_rounded(limit) for limit in each.spread],
-                "interval": [_rounded(limit) for limit in each.interval],
                 "ours": [_rounded(figure) for figure in each.ours],
                 "theirs": [_rounded(figure) for figure in each.theirs],
                 "unit": each.unit,
@@ -59,12 +56,12 @@ def write(result: Result, folder: Path) -> None:
     (folder / f"{result.name}.json").write_text(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
 
 
-def recorded(name: str) -> dict[str, Recorded]:
+def recorded_ratios(name: str) -> dict[str, float]:
     """What each case of the small run came to when it was last recorded; empty if it never was."""
     file = SMALL / f"{name}.json"
     if not file.exists():
         return {}
-    return {each["case"]: (each["ratio"], *each["interval"]) for each in json.loads(file.read_text())["cases"]}
+    return {case["case"]: case["ratio"] for case in json.loads(file.read_text())["cases"]}
 
 
 def table(result: Result) -> str:
@@ -116,17 +113,14 @@ def renew_readme(result: Result) -> None:
     README.write_text(f"{before}{begin}\n{result.header}\n\n{table(result)}{image}\n{end}{after}")
 
 
-def fallen(result: Result, before: Mapping[str, Recorded]) -> list[str]:
-    """A sentence for each case that surely got worse than it was recorded, by more than the runner tolerates.
-
-    Surely: wherever within its confidence interval either of the two lies.
-    """
+def fallen(result: Result, recorded: Mapping[str, float]) -> list[str]:
+    """A sentence for each case that surely got worse than it was recorded, by more than the runner tolerates."""
     return [
-        f"{result.name}: {each.case}: {_short(each.ratio)}, recorded {_short(before[each.case][0])}"
+        f"{result.name}: {each.case}: {_short(each.ratio)}, recorded {_short(recorded[each.case])}"
         for each in result.cases
         if each.target is not None
-        and each.case in before
-        and all(each.target.is_worse(now, than=then) for now in each.interval for then in before[each.case][1:])
+        and each.case in recorded
+        and all(each.target.is_worse(ratio, than=recorded[each.case]) for ratio in each.interval)
     ]
 
 

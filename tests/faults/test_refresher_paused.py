@@ -34,10 +34,13 @@ async def test_a_replica_is_paused_with_the_token_in_its_hands(
     assert waiting.did("refresh.begun") == 0, "the lease of the paused one is valid"
     assert granted.overlaps() == 0
     await granted.let_leases_end()
-    granted.move_clock(timedelta(minutes=plan.choice([-10, 0, 10])))
+    minutes = plan.choice([-10, 0, 10])
+    granted.move_clock(timedelta(minutes=minutes))
     other = await granted.start("keeper", connection, name="other", commands=1)
     await other.ended()
-    assert other.did("refresh.begun") in {1, 2}, "the lease is over; twice where ten minutes outran Sage's access token"
+    # The lease is over. A token that Sage gave for five minutes is refreshed for the caller, and then kept alive.
+    has_run_out = place == "grant.leased" and nth > 1 and minutes == 10
+    assert other.did("refresh.begun") == (2 if has_run_out else 1)
 
     paused.signal(signal.SIGCONT)
     over = time.monotonic()
